@@ -1,0 +1,348 @@
+"""Dual: a number that carries N tangents."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import chain, foreign
+from .function import Function
+from .rules import FLAT, RULES, VALUE_ONLY
+
+# --- levels ---------------------------------------------------------------------------------
+#
+# Nested derivatives must not confuse their tangents: d/dx (x d/dy (x + y)) has two kinds. Every
+# kind has a level; to a dual of a higher level one of a lower level is a constant. A transform
+# takes a level above every dual it can meet: those of its arguments, those of transforms that are
+# running (in any thread: their duals may be captured by f), and those made by hand.
+
+_lock = threading.Lock()
+_running: list[int] = []
+_highest_made = 0
+
+
+@contextmanager
+def fresh_level(*arguments: Any) -> Iterator[int]:
+    """A level above all duals among ``arguments`` and all levels in use, taken while it is used."""
+    with _lock:
+        level = 1 + max(_highest_made, *_running, *map(level_of, arguments), 0)
+        _running.append(level)
+    try:
+        yield level
+    finally:
+        with _lock:
+            _running.remove(level)
+
+
+def level_of(value: Any) -> int:
+    """The level of a dual or batch of duals; the highest in a container; 0 for other values."""
+    if isinstance(value, (tuple, list)):
+        return max(map(level_of, value), default=0)
+    if isinstance(value, dict):
+        return max(map(level_of, value.values()), default=0)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return max(map(level_of, value.flat), default=0)
+    return getattr(value, "_level", 0)
+
+
+def _note_made(level: int) -> None:
+    global _highest_made
+    if level > _highest_made:
+        with _lock:
+            _highest_made = max(_highest_made, level)
+
+
+# --- the number -----------------------------------------------------------------------------
+
+
+class Dual:
+    """A number with N tangents: ``value`` + sum over k of ``tangents[k]`` eps_k, eps_i eps_j = 0.
+
+    Arithmetic and the elementary functions act on ``value`` as they do on the plain number and
+    carry the tangents along by the chain rule. Comparisons, ``bool`` and ``hash`` look at
+    the value alone. A Dual is immutable.
+
+    Parameters
+    ----------
+    value : a real number, of any type: float, NumPy scalar, Fraction, mpmath or SymPy number, or
+        a Dual (for higher derivatives). Integers become floats.
+    tangents : a number or a sequence of N numbers.
+
+    Raises
+    ------
+    TypeError : for a value or tangent that is not a real number.
+
+    >>> x = Dual(2.0, 1.0)
+    >>> x * x
+    Dual(4.0, (4.0,))
+    """
+
+    __slots__ = ("__weakref__", "_level", "_tangents", "_value")
+
+    # The batch of duals; array.py says it.
+    batch: ClassVar[Any]
+
+    _value: Any
+    _tangents: tuple[Any, ...]
+    _level: int
+
+    def __new__(cls, value: Any, tangents: Any = ()) -> Dual:
+        value = _number(value, "value")
+        if isinstance(tangents, (str, bytes)) or not hasattr(tangents, "__iter__"):
+            tangents = (tangents,)
+        tangents = tuple(_number(t, "tangent") for t in tangents)
+        level = 1 + max(level_of(value), level_of(tangents))
+        _note_made(level)
+        return _dual(value, tangents, level)
+
+    @property
+    def value(self) -> Any:
+        """The number itself."""
+        return self._value
+
+    @property
+    def tangents(self) -> tuple[Any, ...]:
+        """The N tangents."""
+        return self._tangents
+
+    def __repr__(self) -> str:
+        return f"Dual({_plain(self._value)!r}, {tuple(map(_plain, self._tangents))!r})"
+
+    def __format__(self, spec: str) -> str:
+        tangents = ", ".join(format(t, spec) for t in self._tangents)
+        return f"Dual({format(self._value, spec)}, ({tangents}{',' * (len(self._tangents) == 1)}))"
+
+    def __reduce__(self) -> Any:
+        return _restored, (self._value, self._tangents, self._level)
+
+    # comparisons and conversions: the value alone
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if ndigits is None:
+            return round(self._value)
+        return _dual(round(self._value, ndigits), _zeros(self), self._level)
+
+    def __floor__(self) -> int:
+        return math.floor(self._value)
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._value)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._value)
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "a Dual does not become a float: that would lose its derivative. "
+            "Use np.sin(x) rather than math.sin(x), np.zeros_like(x) rather than np.zeros(n) for an array "
+            "that is to hold duals, or x.value for the number alone"
+        )
+
+    def __int__(self) -> int:
+        raise TypeError("a Dual does not become an int: use math.floor(x), or int(x.value) for the number alone")
+
+    def __complex__(self) -> complex:
+        raise TypeError("a Dual is real and does not become complex: derivatives of complex functions are not supported")
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    # NumPy: np.sin(x), np.float64(2) * x, array * x
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for operand in inputs:
+            if isinstance(operand, np.ndarray) and operand.dtype == object:
+                cells = [np.array(x, dtype=object) if isinstance(x, Dual) else x for x in inputs]
+                return getattr(ufunc, method)(*cells, **kwargs)
+        if method != "__call__" or kwargs or any(not _is_scalar(x) for x in inputs):
+            return Dual.batch.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
+        if ufunc is np.divmod:
+            return divmod(inputs[0], inputs[1])
+        return apply(ufunc, ufunc, *inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return Dual.batch.__array_function__(self, function, types, args, kwargs)
+
+    @property
+    def _numba_type_(self) -> Any:
+        from .compiled import type_of_dual
+
+        return type_of_dual(self)
+
+
+def _dual(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
+    self = object.__new__(Dual)
+    self._value = value
+    self._tangents = tangents
+    self._level = level
+    return self
+
+
+def _restored(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
+    _note_made(level)
+    return _dual(value, tangents, level)
+
+
+def _number(x: Any, what: str) -> Any:
+    if isinstance(x, (bool, int, np.bool_, np.integer)):
+        return float(x)
+    if isinstance(x, (complex, np.complexfloating)):
+        raise TypeError(f"the {what} of a Dual is a real number, not complex")
+    if isinstance(x, (float, np.floating, Dual)):
+        return x
+    if foreign.is_foreign(x) and not isinstance(x, (str, bytes)) and x is not None:
+        foreign.namespace_of(x)  # raises a TypeError for what is no known number
+        return x
+    raise TypeError(f"the {what} of a Dual is a real number, not {type(x).__name__}")
+
+
+def _is_scalar(x: Any) -> bool:
+    return isinstance(x, (Dual, bool, int, float, np.generic)) or (not hasattr(x, "__array_ufunc__") and not hasattr(x, "__len__"))
+
+
+def _plain(x: Any) -> Any:
+    return float(x) if isinstance(x, np.float64) else x
+
+
+def _zeros(like: Dual) -> tuple[Any, ...]:
+    return tuple(0 * like._value if foreign.is_foreign(like._value) else 0.0 for _ in like._tangents)
+
+
+# --- the chain rule on numbers --------------------------------------------------------------
+
+
+def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
+    """``function`` of the table on numbers, some of them duals of any level.
+
+    ``call`` is what computes the value: the function itself, or the Python operator that was used,
+    so that the value is to the bit what the plain number would have given.
+    """
+    level = max(a._level for a in args if isinstance(a, Dual))
+    duals = [isinstance(a, Dual) and a._level == level for a in args]
+    values = [a._value if dual else a for a, dual in zip(args, duals, strict=True)]
+    some_foreign = any(map(foreign.is_foreign, values))
+    y = foreign.call(call, *values) if some_foreign else call(*values)
+    if function in VALUE_ONLY:
+        return y
+    lanes = {len(a._tangents) for a, dual in zip(args, duals, strict=True) if dual}
+    if len(lanes) > 1:
+        raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
+    if function in FLAT:
+        return _dual(y, (0.0,) * lanes.pop(), level)
+    rule = RULES.get(function)
+    if rule is None:
+        raise no_rule(function)
+    active = sum(duals)
+    partials = []
+    with np.errstate(all="ignore"):
+        numbers = [np.float64(v) if type(v) is float else v for v in (*values, y)]
+        for i, dual in enumerate(duals):
+            if dual:
+                partial = rule.partial(i, active)
+                if some_foreign:
+                    partial = foreign.namespace_of(*numbers).partial(partial, i, function)
+                partials.append(partial(*numbers))
+        tangents = [a._tangents for a, dual in zip(args, duals, strict=True) if dual]
+        return _dual(y, chain.pushforward(partials, tangents, scaled), level)
+
+
+def scaled(partial: Any, tangent: Any) -> Any:
+    """The product of a partial derivative and a tangent, 0 where the tangent is 0, on duals too.
+
+    On duals it is the derivative of that product: zeros among the tangent's own tangents count.
+    """
+    level = max(level_of(partial), level_of(tangent))
+    if level == 0:
+        return chain.scaled(partial, tangent)
+    if level_of(partial) < level:
+        return _dual(scaled(partial, tangent._value), tuple(scaled(partial, t) for t in tangent._tangents), level)
+    if level_of(tangent) < level:
+        return _dual(scaled(partial._value, tangent), tuple(scaled(p, tangent) for p in partial._tangents), level)
+    lanes = zip(partial._tangents, tangent._tangents, strict=True)
+    return _dual(
+        scaled(partial._value, tangent._value),
+        tuple(scaled(partial._value, t) + scaled(p, tangent._value) for p, t in lanes),
+        level,
+    )
+
+
+def no_rule(function: Any) -> TypeError:
+    """The error for a function that is not in the table."""
+    name = getattr(function, "__name__", repr(function))
+    return TypeError(
+        f"{name} has no derivative rule in dualdiff.rules: write it with functions that have one, or add its rule there"
+    )
+
+
+# --- operators and methods ------------------------------------------------------------------
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, (Dual, *foreign.NATIVE)) or (foreign.is_foreign(x) and not isinstance(x, Sequence) and x is not None)
+
+
+def _forward(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Dual, other: Any) -> Any:
+        return apply(function, call, self, other) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _reflected(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Dual, other: Any) -> Any:
+        return apply(function, call, other, self) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _unary(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: apply(function, call, self)
+
+
+_BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+}
+for _name, _function in _BINARY.items():
+    setattr(Dual, f"__{_name}__", _forward(_function, getattr(operator, _name)))
+    setattr(Dual, f"__r{_name}__", _reflected(_function, getattr(operator, _name)))
+
+_COMPARISONS = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+for _name, _function in _COMPARISONS.items():
+    setattr(Dual, f"__{_name}__", _forward(_function, getattr(operator, _name)))
+
+for _name, _function in {"neg": np.negative, "pos": np.positive, "abs": np.absolute}.items():
+    setattr(Dual, f"__{_name}__", _unary(_function, getattr(operator, _name)))
+
+# NumPy calls these methods for the elements of an object array: np.sin(np.array([x, y])).
+for _function in (*RULES, *FLAT, *VALUE_ONLY):
+    if isinstance(_function, (np.ufunc, Function)) and not hasattr(Dual, _function.__name__):
+        _method = _unary if _function.nin == 1 else _forward
+        setattr(Dual, _function.__name__, _method(_function, _function))

@@ -1,0 +1,537 @@
+"""The rule table: the partial derivatives of every elementary function.
+
+A rule is written once and run in three ways: by CPython on numbers, by Numba on scalars, and by
+Numba on each element of a batch; on duals it gives the next order. That is why a rule body keeps
+to a small grammar: assignments and one return, arithmetic, comparisons, ``a if c else b``, and
+functions that are in the table themselves.
+
+To add a function, add its rule here and its row in tests/points.py.
+
+A partial derivative receives the arguments of the function and its result, so that nothing is
+computed twice. Above each rule stands its expansion, f(x + h) ~= y + f'(x) h. Where a formula is
+not the textbook's, the textbook's loses digits somewhere; the accuracy of each rule is tested
+over its whole domain, at first and second order. Formulas that have to stay accurate when they
+are differentiated again are functions with a rule of their own (``sech2``, ``gauss``, ...).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .function import Function as Function
+
+Partial = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The partial derivatives of one elementary function, one per argument."""
+
+    function: Any
+    partials: tuple[Partial, ...]
+    alone: tuple[Partial, ...]
+
+    def partial(self, i: int, active: int) -> Partial:
+        """The partial derivative by argument ``i`` when ``active`` of the arguments are duals."""
+        return self.alone[i] if active == 1 else self.partials[i]
+
+
+RULES: dict[Any, Rule] = {}
+"""Differentiable functions, by the NumPy ufunc or the ``Function``."""
+
+FLAT: set[Any] = set()
+"""Functions whose derivative is zero everywhere, jumps included. Their result is a dual."""
+
+VALUE_ONLY: set[Any] = set()
+"""Comparisons and predicates: they look at values alone and their result is no dual."""
+
+
+def rule(function: Any, *partials: Partial, alone: tuple[Partial, ...] | None = None) -> Any:
+    """Enter the partial derivatives of ``function`` in the table; as a decorator, the only one.
+
+    ``alone`` are the partial derivatives when the other arguments are constants, where they
+    differ: a constant exponent 0 makes x**0 a constant, an exponent that varies does not.
+    """
+    if not partials:
+        return lambda partial: rule(function, partial) and partial
+    RULES[function] = Rule(function, partials, alone or partials)
+    return RULES[function]
+
+
+def flat(*functions: Any) -> None:
+    """Enter functions whose derivative is zero everywhere."""
+    FLAT.update(functions)
+
+
+def value_only(*functions: Any) -> None:
+    """Enter functions that only look at values."""
+    VALUE_ONLY.update(functions)
+
+
+# --- arithmetic -----------------------------------------------------------------------------
+
+# (a + h) + (b + k) = y + h + k
+rule(np.add, lambda a, b, y: 1, lambda a, b, y: 1)
+
+# (a + h) - (b + k) = y + h - k
+rule(np.subtract, lambda a, b, y: 1, lambda a, b, y: -1)
+
+# (a + h) (b + k) ~= y + b h + a k
+rule(np.multiply, lambda a, b, y: b, lambda a, b, y: a)
+
+
+def _quotient_by_numerator(a, b, y):
+    # (a + h) / b = y + 1/b h
+    return 1 / b
+
+
+def _quotient_by_denominator(a, b, y):
+    # a / (b + k) ~= y - y/b k;  y/b never overflows early as a/b^2 does,
+    # but where y is tiny it has lost digits, and there b^2 is in range
+    tiny = 0 < np.absolute(y) < 1e-290
+    return -((a if tiny else y) / (b * b if tiny else b))
+
+
+rule(np.divide, _quotient_by_numerator, _quotient_by_denominator)
+
+# fmod(a + h, b + k) = y + h - trunc(a/b) k
+rule(np.fmod, lambda a, b, y: 1, lambda a, b, y: -np.trunc(a / b))
+
+# remainder(a + h, b + k) = y + h - floor(a/b) k
+rule(np.remainder, lambda a, b, y: 1, lambda a, b, y: -np.floor_divide(a, b))
+
+rule(np.negative, lambda x, y: -1)
+rule(np.positive, lambda x, y: 1)
+
+# 1/(x + h) ~= y - y^2 h
+rule(np.reciprocal, lambda x, y: -(y * y))
+
+# (x + h)^2 ~= y + 2 x h
+rule(np.square, lambda x, y: 2 * x)
+
+# abs(x + h) = y + sign(x) h, with the sign bit at 0
+rule(np.absolute, lambda x, y: np.copysign(1.0, x))
+rule(np.fabs, lambda x, y: np.copysign(1.0, x))
+
+# copysign(a + h, b) = y + sign(a) sign(b) h
+rule(
+    np.copysign,
+    lambda a, b, y: np.copysign(1.0, a) * np.copysign(1.0, b),
+    lambda a, b, y: 0,
+)
+
+# ldexp(x + h, n) = y + 2^n h
+rule(np.ldexp, lambda x, n, y: np.ldexp(1.0, n), lambda x, n, y: 0)
+
+rule(np.deg2rad, lambda x, y: np.pi / 180)
+rule(np.radians, lambda x, y: np.pi / 180)
+rule(np.rad2deg, lambda x, y: 180 / np.pi)
+rule(np.degrees, lambda x, y: 180 / np.pi)
+
+
+# --- powers and roots -----------------------------------------------------------------------
+
+
+def _power_by_base(x, p, y):
+    # (x + h)^p ~= y + p x^(p-1) h.  Cases:
+    # 1. p = 2: no division
+    # 2. y is in range: x^(p-1) = y/x, more accurate than a power with a rounded exponent
+    # 3. x = 0, or y near overflow or underflow: the power itself
+    in_range = 1e-290 < np.absolute(y) < 1e300
+    return 2 * x if p == 2 else (p * y / x if in_range and x != 0 else p * np.power(x, p - 1))
+
+
+def _power_by_base_alone(x, p, y):
+    # x^0 is the constant 1, also at x = 0
+    return p if p == 0 and x == 0 else _power_by_base(x, p, y)
+
+
+def _power_by_exponent(x, p, y):
+    # x^(p + k) ~= y + x^p log(x) k.  Cases:
+    # 1. x = 0: 0 where p > 0, else -inf
+    # 2. y tiny: it has lost digits, x^(p/2) has not
+    # 3. otherwise y log(x)
+    tiny = np.absolute(y) < 1e-290
+    root = np.power(x, 0.5 * p) if tiny else 1.0
+    at_zero = 0.0 if p > 0 else -np.inf
+    return at_zero if x == 0 else (root * np.log(x)) * (root if tiny else y)
+
+
+rule(
+    np.power,
+    _power_by_base,
+    _power_by_exponent,
+    alone=(_power_by_base_alone, _power_by_exponent),
+)
+rule(
+    np.float_power,
+    _power_by_base,
+    _power_by_exponent,
+    alone=(_power_by_base_alone, _power_by_exponent),
+)
+
+# sqrt(x + h) ~= y + h / (2 y)
+rule(np.sqrt, lambda x, y: 0.5 / y)
+
+
+@rule(np.cbrt)
+def _cbrt(x, y):
+    # cbrt(x + h) ~= y + y/(3 x) h;  y/x carries the error of y once, 1/y^2 carries it twice
+    return (y / x) / 3 if x != 0 else 1 / np.absolute(y)
+
+
+@Function
+def hyp1(x):
+    """sqrt(1 + x^2) without overflow."""
+    return np.sqrt(1 + x * x) if np.absolute(x) < 1e150 else np.absolute(x)
+
+
+# hyp1(x + h) ~= y + x/y h
+rule(hyp1, lambda x, y: x / y)
+
+
+@Function
+def cosine(a, b):
+    """a / hypot(a, b), the cosine of the angle of (a, b); 0 at the origin."""
+    r = np.hypot(a, b)
+    return a / r if r != 0 else 0 * r
+
+
+# With c = cosine(a, b), s = cosine(b, a) and r = hypot(a, b):  dc = s^2/r da - c s/r db.
+# c^2 + s^2 = 1 must not be used to write s^2 as 1 - c^2, which cancels.
+rule(
+    cosine,
+    lambda a, b, y: cosine(b, a) / np.hypot(a, b) * cosine(b, a),
+    lambda a, b, y: -(y / np.hypot(a, b) * cosine(b, a)),
+)
+
+# hypot(a + h, b + k) ~= y + a/y h + b/y k;  0 at the origin, the least-norm subgradient
+rule(np.hypot, lambda a, b, y: cosine(a, b), lambda a, b, y: cosine(b, a))
+
+
+# --- exponentials and logarithms ------------------------------------------------------------
+
+# exp(x + h) ~= y + y h
+rule(np.exp, lambda x, y: y)
+
+# exp2(x + h) ~= y + log(2) y h
+rule(np.exp2, lambda x, y: np.log(2.0) * y)
+
+# expm1(x + h) ~= y + exp(x) h;  not y + 1, which cancels for x < 0
+rule(np.expm1, lambda x, y: np.exp(x))
+
+# log(x + h) ~= y + h/x;  +inf at 0, and NaN as the value is for x < 0
+rule(np.log, lambda x, y: 1 / np.absolute(x) if x >= 0 else y)
+rule(np.log2, lambda x, y: 1 / np.log(2.0) / np.absolute(x) if x >= 0 else y)
+rule(np.log10, lambda x, y: 1 / np.log(10.0) / np.absolute(x) if x >= 0 else y)
+
+# log1p(x + h) ~= y + h/(1 + x)
+rule(np.log1p, lambda x, y: 1 / (1 + x) if x >= -1 else y)
+
+
+@Function
+def logistic_slope(x):
+    """The derivative of the logistic function: e/(1 + e)^2 with e = exp(-abs(x))."""
+    e = np.exp(-np.absolute(x))
+    return e / ((1 + e) * (1 + e))
+
+
+# with s = logistic(x):  s'' = s' (1 - 2 s) = -s' tanh(x/2)
+rule(logistic_slope, lambda x, y: -(y * np.tanh(0.5 * x)))
+
+
+@Function
+def logistic(x):
+    """The logistic function 1/(1 + exp(-x)), without overflow."""
+    e = np.exp(-np.absolute(x))
+    return (1 if x >= 0 else e) / (1 + e)
+
+
+# logistic(x + h) ~= y + e/(1 + e)^2 h;  not y (1 - y), which cancels for large x
+rule(logistic, lambda x, y: logistic_slope(x))
+
+
+@Function
+def softplus(x):
+    """log(1 + exp(x)), without overflow."""
+    return np.log1p(np.exp(-np.absolute(x))) + (x if x > 0 else 0 * x)
+
+
+# softplus(x + h) ~= y + logistic(x) h
+rule(softplus, lambda x, y: logistic(x))
+
+
+def _logaddexp_by_first(a, b, y):
+    # logaddexp(a + h, b + k) ~= y + s h + (1 - s) k, s = logistic(a - b);
+    # a - b is rounded, by r, and for large a and b that counts
+    d = a - b
+    z = d - a
+    r = (a - (d - z)) - (b + z)
+    s = logistic(d)
+    return s + logistic_slope(d) * r if np.absolute(d) < np.inf else s
+
+
+rule(
+    np.logaddexp,
+    _logaddexp_by_first,
+    lambda a, b, y: _logaddexp_by_first(b, a, y),
+)
+
+
+@Function
+def logistic2(x):
+    """1/(1 + 2^-x), without overflow."""
+    e = np.exp2(-np.absolute(x))
+    return (1 if x >= 0 else e) / (1 + e)
+
+
+@Function
+def logistic2_slope(x):
+    """The derivative of ``logistic2`` divided by log(2)."""
+    e = np.exp2(-np.absolute(x))
+    return e / ((1 + e) * (1 + e))
+
+
+rule(logistic2, lambda x, y: np.log(2.0) * logistic2_slope(x))
+rule(logistic2_slope, lambda x, y: -(np.log(2.0) * y * np.tanh(0.5 * np.log(2.0) * x)))
+
+
+def _logaddexp2_by_first(a, b, y):
+    # as logaddexp, in base 2
+    d = a - b
+    z = d - a
+    r = (a - (d - z)) - (b + z)
+    s = logistic2(d)
+    return s + np.log(2.0) * logistic2_slope(d) * r if np.absolute(d) < np.inf else s
+
+
+rule(
+    np.logaddexp2,
+    _logaddexp2_by_first,
+    lambda a, b, y: _logaddexp2_by_first(b, a, y),
+)
+
+
+@Function
+def xlogy(x, y):
+    """x log(y), and 0 where x is 0 and y is not NaN."""
+    return 0 * x if x == 0 and y == y else x * np.log(y)
+
+
+# xlogy(x + h, y + k) ~= z + log(y) h + x/y k
+rule(xlogy, lambda x, y, z: np.log(y), lambda x, y, z: x / y if x != 0 else 0 * x)
+
+
+# --- trigonometric functions ----------------------------------------------------------------
+
+rule(np.sin, lambda x, y: np.cos(x))
+rule(np.cos, lambda x, y: -np.sin(x))
+
+# tan(x + h) ~= y + (1 + y^2) h
+rule(np.tan, lambda x, y: 1 + y * y)
+
+
+@Function
+def omsq(x):
+    """1 - x^2 as (1 - x)(1 + x), which does not cancel near 1."""
+    return (1 - x) * (1 + x)
+
+
+rule(omsq, lambda x, y: -2 * x)
+
+# arcsin(x + h) ~= y + h/sqrt(1 - x^2)
+rule(np.arcsin, lambda x, y: 1 / np.sqrt(omsq(x)))
+rule(np.arccos, lambda x, y: -1 / np.sqrt(omsq(x)))
+
+
+@rule(np.arctan)
+def _arctan(x, y):
+    # arctan(x + h) ~= y + h/(1 + x^2);  where x^2 would overflow, 1/x^2 by steps
+    large = np.absolute(x) > 1e150
+    return 1 / (x if large else 1 + x * x) / (x if large else 1)
+
+
+@Function
+def turn(a, b):
+    """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
+    r = np.hypot(a, b)
+    return (b / r) / r
+
+
+# with r^2 = a^2 + b^2:  -2 a b/r^4  and  (a - b)(a + b)/r^4, which does not cancel
+rule(
+    turn,
+    lambda a, b, y: -2 * (a / np.hypot(a, b)) / np.hypot(a, b) * y,
+    lambda a, b, y: ((a - b) / np.hypot(a, b)) / np.hypot(a, b)
+    * (((a + b) / np.hypot(a, b)) / np.hypot(a, b)),
+)
+
+# arctan2(a + h, b + k) ~= y + b/r^2 h - a/r^2 k
+rule(np.arctan2, lambda a, b, y: turn(a, b), lambda a, b, y: -turn(b, a))
+
+
+# --- hyperbolic functions -------------------------------------------------------------------
+
+rule(np.sinh, lambda x, y: np.cosh(x))
+rule(np.cosh, lambda x, y: np.sinh(x))
+
+
+@Function
+def sech2(x):
+    """1/cosh(x)^2 as 4 e/(1 + e)^2 with e = exp(-2 abs(x))."""
+    e = np.exp(-2 * np.absolute(x))
+    return 4 * e / ((1 + e) * (1 + e))
+
+
+rule(sech2, lambda x, y: -2 * np.tanh(x) * y)
+
+# tanh(x + h) ~= y + sech(x)^2 h;  not 1 - y^2, which cancels for large x
+rule(np.tanh, lambda x, y: sech2(x))
+
+# arcsinh(x + h) ~= y + h/sqrt(1 + x^2)
+rule(np.arcsinh, lambda x, y: 1 / hyp1(x))
+
+# arccosh(x + h) ~= y + h/sqrt(x^2 - 1), by factors, which neither cancel nor overflow
+rule(np.arccosh, lambda x, y: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+
+# arctanh(x + h) ~= y + h/(1 - x^2);  NaN as the value is for abs(x) > 1
+rule(np.arctanh, lambda x, y: 1 / omsq(x) if np.absolute(x) <= 1 else y)
+
+
+# --- error and gamma functions --------------------------------------------------------------
+
+
+@Function
+def gauss(x):
+    """exp(-x^2) with the argument split, so that the rounding of x^2 is not amplified."""
+    a = np.absolute(x)
+    h = np.rint(64 * a) / 64 if a < 30 else a
+    return np.exp(-h * h) * np.exp(-(a - h) * (a + h))
+
+
+rule(gauss, lambda x, y: -2 * x * y)
+
+
+@Function
+def erf(x):
+    """The error function 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return math.erf(x)
+
+
+@Function
+def erfc(x):
+    """The complementary error function 1 - erf(x)."""
+    return math.erfc(x)
+
+
+rule(erf, lambda x, y: 2 / np.sqrt(np.pi) * gauss(x))
+rule(erfc, lambda x, y: -2 / np.sqrt(np.pi) * gauss(x))
+
+
+# --- piecewise functions --------------------------------------------------------------------
+
+
+def _maximum_by_first(a, b, y):
+    # at a tie the average; NaN where maximum propagates one
+    return 1.0 if a > b else (0.0 if a < b else (0.5 if a == b else np.nan))
+
+
+def _fmax_by_first(a, b, y):
+    # as maximum, but a NaN is ignored unless both are
+    known = 0.5 if a == b else (1.0 if b != b else 0.0)
+    return 1.0 if a > b else (0.0 if a < b else (known if y == y else np.nan))
+
+
+rule(np.maximum, _maximum_by_first, lambda a, b, y: _maximum_by_first(b, a, y))
+rule(
+    np.minimum,
+    lambda a, b, y: _maximum_by_first(b, a, y),
+    _maximum_by_first,
+)
+rule(np.fmax, _fmax_by_first, lambda a, b, y: _fmax_by_first(b, a, y))
+rule(
+    np.fmin,
+    lambda a, b, y: _fmax_by_first(-a, -b, y),
+    lambda a, b, y: _fmax_by_first(-b, -a, y),
+)
+
+flat(np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside)
+
+value_only(
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.isnan, np.isinf, np.isfinite, np.signbit, np.nextafter, np.spacing,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+)  # fmt: skip
+
+
+# --- other spellings ------------------------------------------------------------------------
+
+SPELLINGS: dict[Any, Any] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.pow: np.power,
+    operator.neg: np.negative,
+    operator.pos: np.positive,
+    operator.abs: np.absolute,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+    abs: np.absolute,
+    pow: np.power,
+    math.fabs: np.fabs,
+    math.pow: np.power,
+    math.ldexp: np.ldexp,
+    math.copysign: np.copysign,
+    math.fmod: np.fmod,
+    math.hypot: np.hypot,
+    math.sqrt: np.sqrt,
+    math.exp: np.exp,
+    math.expm1: np.expm1,
+    math.log: np.log,
+    math.log2: np.log2,
+    math.log10: np.log10,
+    math.log1p: np.log1p,
+    math.sin: np.sin,
+    math.cos: np.cos,
+    math.tan: np.tan,
+    math.asin: np.arcsin,
+    math.acos: np.arccos,
+    math.atan: np.arctan,
+    math.atan2: np.arctan2,
+    math.sinh: np.sinh,
+    math.cosh: np.cosh,
+    math.tanh: np.tanh,
+    math.asinh: np.arcsinh,
+    math.acosh: np.arccosh,
+    math.atanh: np.arctanh,
+    math.degrees: np.degrees,
+    math.radians: np.radians,
+    math.erf: erf,
+    math.erfc: erfc,
+    math.isnan: np.isnan,
+    math.isinf: np.isinf,
+    math.isfinite: np.isfinite,
+}
+"""Other names of functions in the table."""
+
+if hasattr(math, "cbrt"):  # Python 3.11
+    SPELLINGS[math.cbrt] = np.cbrt
+    SPELLINGS[math.exp2] = np.exp2
+
+
+def canonical(function: Any) -> Any:
+    """The key under which ``function`` stands in the table: its NumPy ufunc or ``Function``."""
+    return SPELLINGS.get(function, function)
