@@ -1,0 +1,6 @@
+"""Duals inside Numba's nopython mode. Importing it loads Numba."""
+
+from __future__ import annotations
+
+from .scalars import type_of_function as type_of_function
+from .types import typeof_dual as type_of_dual

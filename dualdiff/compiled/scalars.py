@@ -1,0 +1,368 @@
+"""The operators and every row of the rule table, taught to Numba for scalar duals."""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import types as python_types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.core.registry import cpu_target
+from numba.extending import overload
+
+from ..function import Function
+from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
+from .types import (
+    OPTIONS,
+    constant_like,
+    is_dual,
+    is_number,
+    level_of,
+    pushforward,
+    pushforward2,
+    seeded,
+    tangent,
+    value,
+)
+
+
+@functools.cache
+def compiled_partial(partial: Partial) -> Any:
+    """A rule's text, or a ``Function``'s definition, compiled: for floats and for duals."""
+    scope = dict(partial.__globals__)
+    for name in partial.__code__.co_names:
+        helper = scope.get(name)
+        if isinstance(helper, python_types.FunctionType) and helper.__module__ == partial.__module__:
+            scope[name] = compiled_partial(helper)
+    text = python_types.FunctionType(partial.__code__, scope, partial.__name__, None, partial.__closure__)
+    return njit(**OPTIONS)(text)
+
+
+def _table(functions: Any) -> list[tuple[Any, Any]]:
+    """Every spelling of the functions, with its key in the table."""
+    others = [(spelling, key) for spelling, key in SPELLINGS.items() if key in functions]
+    return [(function, function) for function in functions] + others
+
+
+def _is_operand(ty: Any) -> bool:
+    return is_dual(ty) or is_number(ty)
+
+
+def _active(a: Any, b: Any) -> tuple[bool, bool]:
+    """Which operands are duals of the highest level: the others are constants."""
+    level = max(level_of(a), level_of(b))
+    return is_dual(a) and a.level == level, is_dual(b) and b.level == level
+
+
+def _unary(spelling: Any, function: Any) -> Callable[[Any], Any]:
+    partial = compiled_partial(RULES[function].alone[0])
+
+    def implementation(x):
+        if not is_dual(x):
+            return None
+
+        def on_dual(x):
+            v = value(x)
+            y = spelling(v)
+            return pushforward(y, partial(v, y), x)
+
+        return on_dual
+
+    return implementation
+
+
+def _binary(spelling: Any, function: Any) -> Callable[[Any, Any], Any]:
+    rule = RULES[function]
+    by_a, by_b = map(compiled_partial, rule.partials)
+    by_a_alone, by_b_alone = map(compiled_partial, rule.alone)
+
+    def implementation(a, b):
+        if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
+            return None
+        active = _active(a, b)
+        if active == (True, True):
+
+            def both(a, b):
+                u, v = value(a), value(b)
+                y = spelling(u, v)
+                return pushforward2(y, by_a(u, v, y), a, by_b(u, v, y), b)
+
+            return both
+        if active == (True, False):
+            if isinstance(b, types.IntegerLiteral):
+                # Numba multiplies out a constant exponent: so must the value of a dual
+                n = b.literal_value
+
+                def first_to_constant(a, b):
+                    u = value(a)
+                    y = spelling(u, n)
+                    return pushforward(y, by_a_alone(u, n, y), a)
+
+                return first_to_constant
+
+            def first(a, b):
+                u = value(a)
+                y = spelling(u, b)
+                return pushforward(y, by_a_alone(u, b, y), a)
+
+            return first
+
+        def second(a, b):
+            v = value(b)
+            y = spelling(a, v)
+            return pushforward(y, by_b_alone(a, v, y), b)
+
+        return second
+
+    return implementation
+
+
+def _flat_unary(spelling: Any) -> Callable[[Any], Any]:
+    def implementation(x):
+        if is_dual(x):
+            return lambda x: constant_like(spelling(value(x)), x)
+        return None
+
+    return implementation
+
+
+def _flat_binary(spelling: Any) -> Callable[[Any, Any], Any]:
+    def implementation(a, b):
+        if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
+            return None
+        if _active(a, b)[0]:
+            if level_of(a) == level_of(b):
+                return lambda a, b: constant_like(spelling(value(a), value(b)), a)
+            return lambda a, b: constant_like(spelling(value(a), b), a)
+        return lambda a, b: constant_like(spelling(a, value(b)), b)
+
+    return implementation
+
+
+def _value_unary(spelling: Any) -> Callable[[Any], Any]:
+    def implementation(x):
+        return (lambda x: spelling(value(x))) if is_dual(x) else None
+
+    return implementation
+
+
+def _value_binary(spelling: Any) -> Callable[[Any, Any], Any]:
+    def implementation(a, b):
+        if _is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b)):
+            return lambda a, b: spelling(value(a), value(b))
+        return None
+
+    return implementation
+
+
+def _definition(function: Function) -> Callable[..., Any]:
+    """A ``Function`` on plain numbers."""
+    definition = compiled_partial(function.definition)
+    if function.nin == 1:
+        return lambda x: (lambda x: definition(x)) if is_number(x) else None
+    return lambda a, b: (lambda a, b: definition(a, b)) if is_number(a) and is_number(b) else None
+
+
+def _arity(function: Any) -> int:
+    return function.nin if hasattr(function, "nin") else len(RULES[function].partials)
+
+
+def _teach(spelling: Any, implementation: Callable[..., Any], **options: Any) -> None:
+    overload(spelling, jit_options=OPTIONS, **options)(implementation)
+
+
+def _teach_table() -> None:
+    for function in (*RULES, *FLAT, *VALUE_ONLY):
+        if isinstance(function, Function):
+            _teach(function, _definition(function))
+    for spelling, function in _table(RULES):
+        kind = _unary if _arity(function) == 1 else _binary
+        _teach(spelling, kind(spelling, function), prefer_literal=function is np.power)
+    for spelling, function in _table(FLAT):
+        _teach(spelling, (_flat_unary if _arity(function) == 1 else _flat_binary)(spelling))
+    for spelling, function in _table(VALUE_ONLY):
+        _teach(spelling, (_value_unary if _arity(function) == 1 else _value_binary)(spelling))
+
+
+_IN_PLACE = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+    operator.ifloordiv: operator.floordiv,
+    operator.imod: operator.mod,
+    operator.ipow: operator.pow,
+}
+
+
+def _teach_in_place(in_place: Any, plain: Any) -> None:
+    @overload(in_place, jit_options=OPTIONS, prefer_literal=plain is operator.pow)
+    def implementation(a, b):
+        if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
+            return None
+        if isinstance(b, types.IntegerLiteral):
+            n = b.literal_value
+            return lambda a, b: plain(a, n)
+        return lambda a, b: plain(a, b)
+
+
+# --- conversions to numbers and builtins ----------------------------------------------------
+
+
+def _teach_to_integer(function: Any) -> None:
+    @overload(function, jit_options=OPTIONS)
+    def implementation(x):
+        return (lambda x: function(value(x))) if is_dual(x) else None
+
+
+@overload(bool, jit_options=OPTIONS)
+def _bool(x):
+    return (lambda x: bool(value(x))) if is_dual(x) else None
+
+
+@overload(operator.not_, jit_options=OPTIONS)
+def _not(x):
+    return (lambda x: not bool(value(x))) if is_dual(x) else None
+
+
+@overload(hash, jit_options=OPTIONS)
+def _hash(x):
+    return (lambda x: hash(value(x))) if is_dual(x) else None
+
+
+@overload(float, jit_options=OPTIONS)
+def _float(x):
+    return (lambda x: x) if is_dual(x) else None
+
+
+@overload(round, jit_options=OPTIONS)
+def _round(x, ndigits=None):
+    if not is_dual(x):
+        return None
+    if ndigits is None or isinstance(ndigits, (types.NoneType, types.Omitted)):
+        return lambda x, ndigits=None: round(value(x))
+    return lambda x, ndigits=None: constant_like(round(value(x), ndigits), x)
+
+
+@overload(divmod, jit_options=OPTIONS)
+def _divmod(a, b):
+    if _is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b)):
+        return lambda a, b: (a // b, a % b)
+    return None
+
+
+def _teach_extremum(builtin: Any, function: Any, second_wins: Any) -> None:
+    # the value is the builtin's, which differs from NumPy's when there is a NaN;
+    # the derivative at a tie is the average
+    by_a, by_b = map(compiled_partial, RULES[function].partials)
+
+    def pick(a, b):
+        raise TypeError("pick is for compiled code")
+
+    @overload(pick, jit_options=OPTIONS)
+    def _pick(a, b):
+        if is_number(a) and is_number(b):
+            return lambda a, b: builtin(a, b)
+        active = _active(a, b)
+        if active == (True, True):
+
+            def both(a, b):
+                u, v = value(a), value(b)
+                if u == v:
+                    return pushforward2(pick(u, v), by_a(u, v, u), a, by_b(u, v, u), b)
+                return b if second_wins(v, u) else a
+
+            return both
+        if active == (True, False):
+
+            def first(a, b):
+                u = value(a)
+                if u == b:
+                    return pushforward(pick(u, b), by_a(u, b, u), a)
+                return constant_like(pick(u, b), a) if second_wins(b, u) else a
+
+            return first
+
+        def second(a, b):
+            v = value(b)
+            if a == v:
+                return pushforward(pick(a, v), by_b(a, v, v), b)
+            return b if second_wins(v, a) else constant_like(pick(a, v), b)
+
+        return second
+
+    @overload(builtin, jit_options=OPTIONS)
+    def _of_two(a, b):
+        if _is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b)):
+            return lambda a, b: pick(a, b)
+        return None
+
+    @overload(builtin, jit_options=OPTIONS)
+    def _of_three(a, b, c):
+        if all(map(_is_operand, (a, b, c))) and any(map(is_dual, (a, b, c))):
+            return lambda a, b, c: pick(pick(a, b), c)
+        return None
+
+
+@overload(np.clip, jit_options=OPTIONS)
+def _clip(a, a_min, a_max):
+    if not any(map(is_dual, (a, a_min, a_max))):
+        return None
+    if isinstance(a_min, types.NoneType):
+        return lambda a, a_min, a_max: np.minimum(a, a_max)
+    if isinstance(a_max, types.NoneType):
+        return lambda a, a_min, a_max: np.maximum(a, a_min)
+    return lambda a, a_min, a_max: np.minimum(np.maximum(a, a_min), a_max)
+
+
+_teach_table()
+for _in_place, _plain in _IN_PLACE.items():
+    _teach_in_place(_in_place, _plain)
+for _function in (math.floor, math.ceil, math.trunc, int):
+    _teach_to_integer(_function)
+_teach_extremum(max, np.maximum, operator.gt)
+_teach_extremum(min, np.minimum, operator.lt)
+
+
+def type_of_function(function: Function) -> Any:
+    """The Numba type of a ``Function`` met as a global in ``@njit`` code."""
+    context = cpu_target.typing_context
+    context.refresh()
+    cpu_target.target_context.refresh()
+    return context._lookup_global(function)
+
+
+# --- derivatives of elementary functions of any order ---------------------------------------
+
+
+@functools.cache
+def derived(function: Any, path: tuple[int, ...], alone: bool = False) -> Any:
+    """The mixed partial derivative of an elementary function by the arguments on ``path``, compiled.
+
+    ``path = ()`` is the function itself, ``(0, 1)`` its derivative by the first argument, differentiated
+    by the second. ``alone``: the other argument is a constant.
+    """
+    compile = njit(**OPTIONS)
+    unary = _arity(function) == 1
+    if not path:
+        return compile((lambda x: function(x)) if unary else (lambda a, b: function(a, b)))
+    if len(path) == 1:
+        rule = RULES[function]
+        partial = compiled_partial((rule.alone if alone else rule.partials)[path[0]])
+        if unary:
+            return compile(lambda x: partial(x, function(x)))
+        return compile(lambda a, b: partial(a, b, function(a, b)))
+    lower = derived(function, path[:-1], alone)
+    if unary:
+        return compile(lambda x: tangent(lower(seeded(x, x)), 0))
+    if path[-1] == 0:
+        return compile(lambda a, b: tangent(lower(seeded(a, b), b), 0))
+    return compile(lambda a, b: tangent(lower(a, seeded(b, a)), 0))

@@ -1,0 +1,520 @@
+"""The Numba type of a dual number: its layouts in memory, conversions, and the chain rule in LLVM."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import types as python_types
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, config, types
+from numba.core.typeconv import Conversion
+from numba.extending import (
+    NativeValue,
+    box,
+    intrinsic,
+    lower_cast,
+    models,
+    overload,
+    register_model,
+    unbox,
+)
+
+from .. import chain
+from ..dual import Dual, _restored
+from ..rules import RULES
+
+LANES = "lanes"
+"""The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""
+
+SCALARS = "scalars"
+"""The tangents are N separate values: a loop over samples can use SIMD across samples."""
+
+OPTIONS = {"forceinline": True, "error_model": "numpy"}
+"""How everything here is compiled: without inlining, and with Python's division errors, LLVM does not vectorise."""
+
+
+@functools.cache
+def _rules_digest() -> str:
+    # part of the type's name, so that code which Numba has cached for older rules is not found
+    digest = hashlib.sha256()
+    for rule in RULES.values():
+        for partial in rule.partials + rule.alone:
+            code = partial.__code__
+            digest.update(repr((code.co_code, code.co_consts, code.co_names)).encode())
+    return digest.hexdigest()[:8]
+
+
+class TangentsType(types.Type):
+    """N tangents of a floating point type as one LLVM vector."""
+
+    def __init__(self, base: types.Float, n: int) -> None:
+        self.base = base
+        self.n = n
+        super().__init__(name=f"Tangents({base}, {n})")
+
+
+class DualType(types.Type):
+    """The type of a dual number: its nesting level, the type of its value, N, and the layout of its tangents."""
+
+    def __init__(self, level: int, base: types.Type, n: int, layout: str) -> None:
+        self.level = level
+        self.base = base
+        self.n = n
+        self.layout = layout
+        super().__init__(name=f"Dual(level={level}, {base}, N={n}, {layout}, rules={_rules_digest()})")
+
+    @property
+    def tangents(self) -> types.Type:
+        if self.layout == LANES and isinstance(self.base, types.Float):
+            return TangentsType(self.base, self.n)
+        return types.UniTuple(self.base, self.n)
+
+    def with_base(self, base: types.Type) -> DualType:
+        """The same kind of dual over another type of value."""
+        return DualType(self.level, base, self.n, self.layout)
+
+    def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
+        if isinstance(other, DualType) and other.level > self.level:
+            return other.unify(typingctx, self)
+        if isinstance(other, DualType) and other.level == self.level:
+            if (other.n, other.layout) != (self.n, self.layout):
+                return None
+            other = other.base
+        if is_number(other) or isinstance(other, DualType):
+            base = typingctx.unify_pairs(self.base, types.float64 if isinstance(other, (types.Integer, types.Boolean)) else other)
+            return None if base is None else self.with_base(base)
+        return None
+
+    def can_convert_from(self, typingctx: Any, other: types.Type) -> Conversion | None:
+        if isinstance(other, (types.Integer, types.Float, types.Boolean)):
+            return Conversion.safe
+        if isinstance(other, DualType) and self.unify(typingctx, other) == self:
+            return Conversion.safe
+        return None
+
+
+def is_dual(ty: Any) -> bool:
+    return isinstance(ty, DualType)
+
+
+def is_number(ty: Any) -> bool:
+    return isinstance(ty, (types.Integer, types.Float, types.Boolean, types.IntegerLiteral, types.BooleanLiteral))
+
+
+def level_of(ty: Any) -> int:
+    """The highest level of the duals in values of a Numba type."""
+    if isinstance(ty, DualType):
+        return ty.level
+    if isinstance(ty, types.BaseTuple):
+        return max(map(level_of, ty.types), default=0)
+    return level_of(ty.dtype) if isinstance(ty, (types.Array, types.List, types.Optional)) and hasattr(ty, "dtype") else 0
+
+
+# --- layouts --------------------------------------------------------------------------------
+
+
+@register_model(TangentsType)
+class TangentsModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: TangentsType) -> None:
+        self._element = dmm.lookup(fe_type.base).get_value_type()
+        self._n = fe_type.n
+        super().__init__(dmm, fe_type, ir.VectorType(self._element, fe_type.n))
+
+    # in memory N plain numbers, aligned like one: elements of arrays have N + 1
+
+    def get_data_type(self) -> ir.Type:
+        return ir.ArrayType(self._element, self._n)
+
+    def as_data(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+        data = ir.Constant(self.get_data_type(), ir.Undefined)
+        for k in range(self._n):
+            data = builder.insert_value(data, builder.extract_element(value, _int32(k)), k)
+        return data
+
+    def from_data(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+        vector = ir.Constant(self.get_value_type(), ir.Undefined)
+        for k in range(self._n):
+            vector = builder.insert_element(vector, builder.extract_value(value, k), _int32(k))
+        return vector
+
+    def load_from_data_pointer(self, builder: ir.IRBuilder, ptr: ir.Value, align: int | None = None) -> ir.Value:
+        return builder.load(builder.bitcast(ptr, self.get_value_type().as_pointer()), align=align or 4)
+
+
+@register_model(DualType)
+class DualModel(models.StructModel):
+    def __init__(self, dmm: Any, fe_type: DualType) -> None:
+        super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
+
+
+def _int32(k: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(32), k)
+
+
+def parts(context: Any, builder: ir.IRBuilder, ty: DualType, dual: ir.Value) -> Any:
+    """The struct with the fields ``value`` and ``tangents`` of a dual."""
+    return cgutils.create_struct_proxy(ty)(context, builder, value=dual)
+
+
+def make(context: Any, builder: ir.IRBuilder, ty: DualType, value: ir.Value, tangents: ir.Value) -> ir.Value:
+    """A dual from its value and the LLVM value of its tangents."""
+    proxy = cgutils.create_struct_proxy(ty)(context, builder)
+    proxy.value = value
+    proxy.tangents = tangents
+    return proxy._getvalue()
+
+
+def unpacked(builder: ir.IRBuilder, ty: DualType, tangents: ir.Value) -> list[ir.Value]:
+    """The N tangents as separate LLVM values."""
+    if isinstance(ty.tangents, TangentsType):
+        return [builder.extract_element(tangents, _int32(k)) for k in range(ty.n)]
+    return [builder.extract_value(tangents, k) for k in range(ty.n)]
+
+
+def packed(context: Any, builder: ir.IRBuilder, ty: DualType, tangents: list[ir.Value]) -> ir.Value:
+    """The LLVM value of N tangents."""
+    whole = ir.Constant(context.get_value_type(ty.tangents), ir.Undefined)
+    for k, tangent in enumerate(tangents):
+        if isinstance(ty.tangents, TangentsType):
+            whole = builder.insert_element(whole, tangent, _int32(k))
+        else:
+            whole = builder.insert_value(whole, tangent, k)
+    return whole
+
+
+def constant(context: Any, builder: ir.IRBuilder, ty: DualType, value: ir.Value) -> ir.Value:
+    """A dual with zero tangents."""
+    return make(context, builder, ty, value, ir.Constant(context.get_value_type(ty.tangents), None))
+
+
+# --- conversions ----------------------------------------------------------------------------
+
+
+@lower_cast(types.Integer, DualType)
+@lower_cast(types.Float, DualType)
+@lower_cast(types.Boolean, DualType)
+@lower_cast(types.IntegerLiteral, DualType)
+@lower_cast(types.BooleanLiteral, DualType)
+def _number_to_dual(context: Any, builder: Any, fromty: Any, toty: DualType, val: Any) -> Any:
+    return constant(context, builder, toty, context.cast(builder, val, fromty, toty.base))
+
+
+@lower_cast(DualType, DualType)
+def _dual_to_dual(context: Any, builder: Any, fromty: DualType, toty: DualType, val: Any) -> Any:
+    if fromty == toty:
+        return val
+    if fromty.level < toty.level:
+        return constant(context, builder, toty, context.cast(builder, val, fromty, toty.base))
+    dual = parts(context, builder, fromty, val)
+    tangents = [context.cast(builder, t, fromty.base, toty.base) for t in unpacked(builder, fromty, dual.tangents)]
+    value = context.cast(builder, dual.value, fromty.base, toty.base)
+    return make(context, builder, toty, value, packed(context, builder, toty, tangents))
+
+
+@unbox(DualType)
+def _unbox_dual(ty: DualType, obj: Any, c: Any) -> NativeValue:
+    """A ``Dual`` from Python."""
+    failed = cgutils.alloca_once_value(c.builder, cgutils.false_bit)
+
+    def number(python: Any) -> Any:
+        native = c.unbox(ty.base, python)
+        c.builder.store(c.builder.or_(c.builder.load(failed), native.is_error), failed)
+        return native.value
+
+    value_object = c.pyapi.object_getattr_string(obj, "_value")
+    tangents_object = c.pyapi.object_getattr_string(obj, "_tangents")
+    value = number(value_object)
+    tangents = [number(c.pyapi.tuple_getitem(tangents_object, k)) for k in range(ty.n)]
+    c.pyapi.decref(value_object)
+    c.pyapi.decref(tangents_object)
+    dual = make(c.context, c.builder, ty, value, packed(c.context, c.builder, ty, tangents))
+    return NativeValue(dual, is_error=c.builder.load(failed))
+
+
+@box(DualType)
+def _box_dual(ty: DualType, val: Any, c: Any) -> Any:
+    """A ``Dual`` for Python."""
+    dual = parts(c.context, c.builder, ty, val)
+    tangents = [c.box(ty.base, t) for t in unpacked(c.builder, ty, dual.tangents)]
+    make_dual = c.pyapi.unserialize(c.pyapi.serialize_object(_restored))
+    arguments = [c.box(ty.base, dual.value), c.pyapi.tuple_pack(tangents), c.pyapi.long_from_longlong(ir.Constant(ir.IntType(64), ty.level))]
+    result = c.pyapi.call_function_objargs(make_dual, arguments)
+    for reference in (*tangents, *arguments, make_dual):
+        c.pyapi.decref(reference)
+    return result
+
+
+def typeof_dual(dual: Dual) -> DualType:
+    """The Numba type of a ``Dual`` from Python."""
+    from numba import typeof
+
+    def base_type(x: Any) -> types.Type:
+        return typeof_dual(x) if isinstance(x, Dual) else typeof(x)
+
+    base = base_type(dual.value)
+    for tangent in dual.tangents:
+        other = base_type(tangent)
+        base = base if base == other or isinstance(base, DualType) else other
+    if not isinstance(base, (types.Float, DualType)):
+        raise TypeError(f"Numba compiles duals over floating point numbers, not over {type(dual.value).__name__}")
+    return DualType(dual._level, base, len(dual.tangents), SCALARS)
+
+
+# --- the chain rule in LLVM -----------------------------------------------------------------
+
+
+@functools.cache
+def _has_fma() -> bool:
+    if config.CPU_NAME or config.CPU_FEATURES is not None:
+        return "+fma" in (config.CPU_FEATURES or "")
+    return bool(llvm.get_host_cpu_features().get("fma", False))
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value, n: int) -> ir.Value:
+    vector = ir.VectorType(scalar.type, n)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, _int32(0))
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), n), [0] * n))
+
+
+def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool]]) -> ir.Value:
+    """The sum of partial * tangent, on numbers or vectors; ``exact`` partials are finite constants.
+
+    Tangents alone are contracted to fused multiply-adds where the machine has them; values never.
+    """
+    total = None
+    for partial, tangent, exact in terms:
+        zero = builder.fcmp_ordered("==", tangent, ir.Constant(tangent.type, None))
+        if total is None:
+            product = builder.fmul(partial, tangent)
+            total = product if exact else builder.select(zero, tangent, product)
+        else:
+            if _has_fma():
+                longer = builder.fma(partial, tangent, total)
+            else:
+                longer = builder.fadd(total, builder.fmul(partial, tangent))
+            total = longer if exact else builder.select(zero, total, longer)
+    return total
+
+
+Term = tuple[tuple[types.Type, ir.Value], tuple[types.Type, ir.Value]]
+
+
+def combined(context: Any, builder: ir.IRBuilder, ty: DualType, terms: list[Term]) -> ir.Value:
+    """The tangents of ``ty``: the sum over ``terms`` of partial times tangent, lane by lane.
+
+    Either factor of a term is one number for all lanes, or a pair (dual type, its tangents).
+    """
+    base = ty.base
+    exact = [isinstance(partial_type, types.Integer) for (partial_type, _), _ in terms]
+    if isinstance(ty.tangents, TangentsType) and all(
+        factor_type.dual.base == base
+        for term in terms
+        for factor_type, _ in term
+        if isinstance(factor_type, TangentsOf)
+    ):
+        vectors = []
+        for term, is_exact in zip(terms, exact, strict=True):
+            factors = [
+                value if isinstance(t, TangentsOf) else _splat(builder, context.cast(builder, value, t, base), ty.n)
+                for t, value in term
+            ]
+            vectors.append((*factors, is_exact))
+        return _float_sum(builder, vectors)
+
+    lanes = []
+    columns = [
+        [unpacked(builder, t.dual, value) if isinstance(t, TangentsOf) else [value] * ty.n for t, value in term]
+        for term in terms
+    ]
+    factor_types = [[t.dual.base if isinstance(t, TangentsOf) else t for t, _ in term] for term in terms]
+    for k in range(ty.n):
+        if isinstance(base, types.Float):
+            numbers = [
+                (*(context.cast(builder, column[k], t, base) for column, t in zip(cols, tys, strict=True)), e)
+                for cols, tys, e in zip(columns, factor_types, exact, strict=True)
+            ]
+            lanes.append(_float_sum(builder, numbers))
+            continue
+        total = None
+        for (p, t), (p_type, t_type) in zip(columns, factor_types, strict=True):
+            if isinstance(p_type, types.Integer):
+                p = [context.cast(builder, p[k], p_type, types.float64)] * ty.n
+                p_type = types.float64
+            product_type = _scaled_type(p_type, t_type)
+            product = context.compile_internal(builder, lambda p, t: scaled(p, t), product_type(p_type, t_type), (p[k], t[k]))
+            product = context.cast(builder, product, product_type, base)
+            if total is None:
+                total = product
+            else:
+                total = context.compile_internal(builder, lambda a, b: a + b, base(base, base), (total, product))
+        lanes.append(total)
+    return packed(context, builder, ty, lanes)
+
+
+class TangentsOf:
+    """Marks a factor in ``combined`` as the tangents of a dual of the given type."""
+
+    def __init__(self, dual: DualType) -> None:
+        self.dual = dual
+
+
+_scaled_numbers = python_types.FunctionType(chain.scaled.__code__, {}, "scaled")
+
+
+def _scaled_type(p: types.Type, t: types.Type) -> types.Type:
+    """The type of ``scaled(p, t)``."""
+    level = max(level_of(p), level_of(t))
+    if level == 0:
+        return t if p == t else types.float64
+    p_base = p.base if level_of(p) == level else p
+    t_base = t.base if level_of(t) == level else t
+    kind = p if level_of(p) == level else t
+    return kind.with_base(_scaled_type(p_base, t_base))
+
+
+def scaled(partial, tangent):
+    """``chain.scaled`` on numbers and duals in compiled code; see ``dual.scaled``."""
+    raise TypeError("scaled is for compiled code")
+
+
+@overload(scaled, jit_options=OPTIONS)
+def _scaled(partial, tangent):  # no annotations: Numba compares the signatures
+    level = max(level_of(partial), level_of(tangent))
+    if level == 0:
+        return _scaled_numbers
+    if level_of(partial) < level:
+        return lambda partial, tangent: scaled_by(scaled(partial, value(tangent)), partial, tangent)
+    if level_of(tangent) < level:
+        return lambda partial, tangent: scaled_of(scaled(value(partial), tangent), partial, tangent)
+    return lambda partial, tangent: scaled_both(scaled(value(partial), value(tangent)), partial, tangent)
+
+
+@intrinsic
+def scaled_by(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
+    """A lower-level partial times a dual tangent."""
+    ty = tangent.with_base(y)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        t = parts(context, builder, tangent, args[2])
+        terms = [((partial, args[1]), (TangentsOf(tangent), t.tangents))]
+        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
+
+    return ty(y, partial, tangent), codegen
+
+
+@intrinsic
+def scaled_of(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
+    """A dual partial times a lower-level tangent."""
+    ty = partial.with_base(y)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        p = parts(context, builder, partial, args[1])
+        terms = [((TangentsOf(partial), p.tangents), (tangent, args[2]))]
+        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
+
+    return ty(y, partial, tangent), codegen
+
+
+@intrinsic
+def scaled_both(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
+    """A dual partial times a dual tangent of the same level."""
+    ty = partial.with_base(y)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        p = parts(context, builder, partial, args[1])
+        t = parts(context, builder, tangent, args[2])
+        terms = [
+            ((partial.base, p.value), (TangentsOf(tangent), t.tangents)),
+            ((TangentsOf(partial), p.tangents), (tangent.base, t.value)),
+        ]
+        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
+
+    return ty(y, partial, tangent), codegen
+
+
+def _float_base(ty: types.Type) -> types.Type:
+    return ty if isinstance(ty, (types.Float, DualType)) else types.float64
+
+
+@intrinsic
+def pushforward(typingctx: Any, y: Any, partial: Any, dual: Any) -> Any:
+    """The dual with value ``y`` and tangents partial * dual.tangents."""
+    ty = dual.with_base(_float_base(y))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        d = parts(context, builder, dual, args[2])
+        terms = [((partial, args[1]), (TangentsOf(dual), d.tangents))]
+        result = context.cast(builder, args[0], y, ty.base)
+        return make(context, builder, ty, result, combined(context, builder, ty, terms))
+
+    return ty(y, partial, dual), codegen
+
+
+@intrinsic
+def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any, b: Any) -> Any:
+    """The dual with value ``y`` and tangents partial_a * a.tangents + partial_b * b.tangents."""
+    if a.n != b.n:
+        return None
+    ty = a.with_base(_float_base(y))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        da = parts(context, builder, a, args[2])
+        db = parts(context, builder, b, args[4])
+        terms = [
+            ((partial_a, args[1]), (TangentsOf(a), da.tangents)),
+            ((partial_b, args[3]), (TangentsOf(b), db.tangents)),
+        ]
+        result = context.cast(builder, args[0], y, ty.base)
+        return make(context, builder, ty, result, combined(context, builder, ty, terms))
+
+    return ty(y, partial_a, a, partial_b, b), codegen
+
+
+@intrinsic
+def value(typingctx: Any, x: Any) -> Any:
+    """The value of a dual, one level down; a plain number as it is."""
+    if isinstance(x, DualType):
+        return x.base(x), lambda context, builder, sig, args: parts(context, builder, x, args[0]).value
+    return x(x), lambda context, builder, sig, args: args[0]
+
+
+@intrinsic
+def tangent(typingctx: Any, dual: Any, k: Any) -> Any:
+    """Tangent ``k`` of a dual; 0 for a plain number."""
+    if not is_dual(dual):
+        return types.float64(dual, types.intp), lambda context, builder, sig, args: ir.Constant(ir.DoubleType(), 0.0)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        tangents = parts(context, builder, dual, args[0]).tangents
+        if isinstance(dual.tangents, TangentsType):
+            return builder.extract_element(tangents, args[1])
+        return builder.load(cgutils.gep(builder, cgutils.alloca_once_value(builder, tangents), 0, args[1]))
+
+    return dual.base(dual, types.intp), codegen
+
+
+@intrinsic
+def constant_like(typingctx: Any, y: Any, dual: Any) -> Any:
+    """The dual with value ``y`` and zero tangents, of the kind of ``dual``."""
+    ty = dual.with_base(_float_base(y))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return constant(context, builder, ty, context.cast(builder, args[0], y, ty.base))
+
+    return ty(y, dual), codegen
+
+
+@intrinsic
+def seeded(typingctx: Any, x: Any, other: Any) -> Any:
+    """The dual x + eps with one tangent, at a level above ``x`` and ``other``."""
+    base = _float_base(x)
+    ty = DualType(1 + max(level_of(x), level_of(other)), base, 1, SCALARS)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        one = context.cast(builder, ir.Constant(ir.DoubleType(), 1.0), types.float64, base)
+        return make(context, builder, ty, context.cast(builder, args[0], x, base), packed(context, builder, ty, [one]))
+
+    return ty(x, other), codegen
