@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def scaled(partial: Any, tangent: Any) -> Any:
+def scaled(partial, tangent):  # type: ignore[no-untyped-def]  # Numba compiles it too
     """The product of a partial derivative and a tangent, 0 where the tangent is exactly 0."""
     return tangent if tangent == 0 else partial * tangent
 

@@ -10,6 +10,7 @@ import ast
 import difflib
 import math
 import operator
+import sys
 import unicodedata
 import warnings
 from collections.abc import Callable
@@ -23,9 +24,11 @@ from .rules import FLAT, RULES, SPELLINGS
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
+_KNOWN = {f for f in (*RULES, *FLAT) if isinstance(f, (np.ufunc, Function))} - {np.ldexp}  # it wants an integer
+
 FUNCTIONS: dict[str, Any] = {
-    **{f.__name__: f for f in (*RULES, *FLAT) if isinstance(f, (np.ufunc, Function))},
-    **{f.__name__: known for f, known in SPELLINGS.items() if known in RULES or known in FLAT},
+    **{f.__name__: f for f in _KNOWN},
+    **{other.__name__: f for other, f in SPELLINGS.items() if f in _KNOWN},
     "max": np.maximum,
     "min": np.minimum,
 }
@@ -46,7 +49,8 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 # Enough for any formula that a person writes, and far from the end of Python's stack.
 LONGEST = 4000
 DEEPEST = 300
-TOO_DEEP = f"the expression is nested too deeply: at most {DEEPEST} levels are read"
+_LARGEST = sys.float_info.max
+_TOO_DEEP = f"the expression is nested too deeply: at most {DEEPEST} levels are read"
 
 
 class ExpressionError(ValueError):
@@ -91,6 +95,12 @@ class Expression:
         ``number`` makes the formula's own numbers. It is float64 unless said otherwise, so that
         9**9**9 is an overflow and not an integer of 369693100 digits.
         """
+        for name in self._names:
+            if name not in values:
+                raise ExpressionError(f"{name} has no value: add {name}=number")
+        for name in values:
+            if name not in self._names:
+                raise ExpressionError(f"{name} is not a variable of {_short(self.text)}")
         return self._evaluated(self._body, number, values)
 
     def __repr__(self) -> str:
@@ -99,13 +109,14 @@ class Expression:
     def _check(self, node: ast.expr, depth: int) -> None:
         """Raise for all that is not in a formula's grammar; collect the variables."""
         if depth == 0:
-            raise ExpressionError(TOO_DEEP)
+            raise ExpressionError(_TOO_DEEP)
         operands: list[ast.expr] = []
         match node:
             case ast.Constant(value=bool()):
-                raise ExpressionError(f"{node.value} is not a number")
-            case ast.Constant(value=int() | float()):
-                pass
+                raise ExpressionError(f"{self._source(node)} is not a number")
+            case ast.Constant(value=int() | float() as literal):
+                if not -_LARGEST <= literal <= _LARGEST:
+                    raise ExpressionError(f"{self._source(node)} is too large for a number")
             case ast.Name(id=name):
                 if name not in CONSTANTS:
                     self._names[name] = None
@@ -119,8 +130,9 @@ class Expression:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
                 wanted = FUNCTIONS[name].nin
                 if len(arguments) != wanted:
+                    s = "s" if wanted > 1 else ""
                     raise ExpressionError(
-                        f"{name} takes {wanted} argument{'s' * (wanted > 1)}, not {len(arguments)}: {self._source(node)}"
+                        f"{name} takes {wanted} argument{s}, not {len(arguments)}: {self._source(node)}"
                     )
                 operands = arguments
             case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
@@ -170,20 +182,20 @@ def variable(name: str) -> str:
 def _parsed(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise ExpressionError(f"the expression is too long: {len(text)} characters, at most {LONGEST} are read")
+    if "\0" in text:
+        raise ExpressionError("the expression holds a null character")
     if not text:
         raise ExpressionError("the expression is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Python only warns of 1if: here it is a syntax error
             return ast.parse(text, mode="eval").body
+    except (RecursionError, MemoryError):
+        raise ExpressionError(_TOO_DEEP) from None
     except SyntaxError as error:
         if error.msg == "too many nested parentheses":
-            raise ExpressionError(TOO_DEEP) from None
+            raise ExpressionError(_TOO_DEEP) from None
         raise ExpressionError(f"cannot read {_short(text)}: {error.msg}, column {error.offset}") from None
-    except (RecursionError, MemoryError):
-        raise ExpressionError(TOO_DEEP) from None
-    except ValueError as error:  # null characters
-        raise ExpressionError(f"cannot read {_short(text)}: {error}") from None
 
 
 def _short(text: str) -> str:

@@ -25,6 +25,11 @@ from typing import Any
 import numpy as np
 
 from .function import Function as Function
+from .special import digamma as digamma
+from .special import gamma as gamma
+from .special import lgamma as lgamma
+from .special import lowered_power, sinc_slope
+from .special import polygamma as polygamma
 
 Partial = Callable[..., Any]
 
@@ -100,11 +105,10 @@ def _quotient_by_denominator(a, b, y):
 
 rule(np.divide, _quotient_by_numerator, _quotient_by_denominator)
 
-# fmod(a + h, b + k) = y + h - trunc(a/b) k
-rule(np.fmod, lambda a, b, y: 1, lambda a, b, y: -np.trunc(a / b))
-
-# remainder(a + h, b + k) = y + h - floor(a/b) k
-rule(np.remainder, lambda a, b, y: 1, lambda a, b, y: -np.floor_divide(a, b))
+# fmod(a + h, b + k) = y + h - trunc(a/b) k, and remainder the same with floor;
+# a/b rounded may be the next whole number, (a - y)/b is near one
+rule(np.fmod, lambda a, b, y: 1, lambda a, b, y: -np.rint((a - y) / b))
+rule(np.remainder, lambda a, b, y: 1, lambda a, b, y: -np.rint((a - y) / b))
 
 rule(np.negative, lambda x, y: -1)
 rule(np.positive, lambda x, y: 1)
@@ -138,43 +142,47 @@ rule(np.degrees, lambda x, y: 180 / np.pi)
 # --- powers and roots -----------------------------------------------------------------------
 
 
+# (x + h)^p ~= y + p x^(p-1) h.  Where x^(p-1) is infinite, the constant x^0 is told from
+# a power whose exponent happens to be 0: p = 0 makes 0, but NaN if p varies and x is 0.
+
+
 def _power_by_base(x, p, y):
-    # (x + h)^p ~= y + p x^(p-1) h.  Cases:
-    # 1. p = 2: no division
-    # 2. y is in range: x^(p-1) = y/x, more accurate than a power with a rounded exponent
-    # 3. x = 0, or y near overflow or underflow: the power itself
-    in_range = 1e-290 < np.absolute(y) < 1e300
-    return 2 * x if p == 2 else (p * y / x if in_range and x != 0 else p * np.power(x, p - 1))
+    lowered = lowered_power(x, p)
+    return p if p == 0 and x != 0 and np.absolute(lowered) == np.inf else p * lowered
 
 
 def _power_by_base_alone(x, p, y):
-    # x^0 is the constant 1, also at x = 0
-    return p if p == 0 and x == 0 else _power_by_base(x, p, y)
+    lowered = lowered_power(x, p)
+    return p if p == 0 and np.absolute(lowered) == np.inf else p * lowered
 
 
 def _power_by_exponent(x, p, y):
-    # x^(p + k) ~= y + x^p log(x) k.  Cases:
+    # x^(p + k) ~= y + y log(x) k.  Cases:
     # 1. x = 0: 0 where p > 0, else -inf
-    # 2. y tiny: it has lost digits, x^(p/2) has not
+    # 2. y near overflow or underflow, where digits are lost: x^(p/2) twice
     # 3. otherwise y log(x)
-    tiny = np.absolute(y) < 1e-290
-    root = np.power(x, 0.5 * p) if tiny else 1.0
+    extreme = not 1e-290 < np.absolute(y) < 1e300
+    half = np.power(x, 0.5 * p) if extreme else 1.0
     at_zero = 0.0 if p > 0 else -np.inf
-    return at_zero if x == 0 else (root * np.log(x)) * (root if tiny else y)
+    return at_zero if x == 0 else (half * np.log(x)) * (half if extreme else y)
 
 
-rule(
-    np.power,
-    _power_by_base,
-    _power_by_exponent,
-    alone=(_power_by_base_alone, _power_by_exponent),
-)
-rule(
-    np.float_power,
-    _power_by_base,
-    _power_by_exponent,
-    alone=(_power_by_base_alone, _power_by_exponent),
-)
+for _power in (np.power, np.float_power):
+    rule(
+        _power,
+        _power_by_base,
+        _power_by_exponent,
+        alone=(_power_by_base_alone, _power_by_exponent),
+    )
+
+
+def _lowered_power_by_base(x, p, y):
+    # as _power_by_base, for the exponent p - 1
+    lowered = lowered_power(x, p - 1)
+    return p - 1 if p == 1 and np.absolute(lowered) == np.inf else (p - 1) * lowered
+
+
+rule(lowered_power, _lowered_power_by_base, lambda x, p, y: _power_by_exponent(x, p - 1, y))
 
 # sqrt(x + h) ~= y + h / (2 y)
 rule(np.sqrt, lambda x, y: 0.5 / y)
@@ -199,16 +207,27 @@ rule(hyp1, lambda x, y: x / y)
 @Function
 def cosine(a, b):
     """a / hypot(a, b), the cosine of the angle of (a, b); 0 at the origin."""
-    r = np.hypot(a, b)
-    return a / r if r != 0 else 0 * r
+    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
+    scale = 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
+    r = np.sqrt((scale * a) * (scale * a) + (scale * b) * (scale * b))
+    return (scale * a) / (r if r != 0 else 1.0)
+
+
+@Function
+def turn(a, b):
+    """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
+    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
+    scale = 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
+    square = (scale * a) * (scale * a) + (scale * b) * (scale * b)
+    return scale * ((scale * b) / square)
 
 
 # With c = cosine(a, b), s = cosine(b, a) and r = hypot(a, b):  dc = s^2/r da - c s/r db.
 # c^2 + s^2 = 1 must not be used to write s^2 as 1 - c^2, which cancels.
 rule(
     cosine,
-    lambda a, b, y: cosine(b, a) / np.hypot(a, b) * cosine(b, a),
-    lambda a, b, y: -(y / np.hypot(a, b) * cosine(b, a)),
+    lambda a, b, y: cosine(b, a) * turn(a, b),
+    lambda a, b, y: -(y * turn(a, b)),
 )
 
 # hypot(a + h, b + k) ~= y + a/y h + b/y k;  0 at the origin, the least-norm subgradient
@@ -325,7 +344,7 @@ def xlogy(x, y):
 
 
 # xlogy(x + h, y + k) ~= z + log(y) h + x/y k
-rule(xlogy, lambda x, y, z: np.log(y), lambda x, y, z: x / y if x != 0 else 0 * x)
+rule(xlogy, lambda x, y, z: np.log(y), lambda x, y, z: x / y if x != 0 or y != 0 else 0 * x)
 
 
 # --- trigonometric functions ----------------------------------------------------------------
@@ -357,19 +376,12 @@ def _arctan(x, y):
     return 1 / (x if large else 1 + x * x) / (x if large else 1)
 
 
-@Function
-def turn(a, b):
-    """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
-    r = np.hypot(a, b)
-    return (b / r) / r
-
-
-# with r^2 = a^2 + b^2:  -2 a b/r^4  and  (a - b)(a + b)/r^4, which does not cancel
+# With u = b/r^2, t = a/r^2 and r^2 = a^2 + b^2:  du = -2 u t da + (t^2 - u^2) db.  The squares
+# would cancel; p = a - b and q = a + b do not, and p^2 + q^2 = 2 r^2.
 rule(
     turn,
-    lambda a, b, y: -2 * (a / np.hypot(a, b)) / np.hypot(a, b) * y,
-    lambda a, b, y: ((a - b) / np.hypot(a, b)) / np.hypot(a, b)
-    * (((a + b) / np.hypot(a, b)) / np.hypot(a, b)),
+    lambda a, b, y: -2 * y * turn(b, a),
+    lambda a, b, y: 4 * turn(a + b, a - b) * turn(a - b, a + b),
 )
 
 # arctan2(a + h, b + k) ~= y + b/r^2 h - a/r^2 k
@@ -408,14 +420,16 @@ rule(np.arctanh, lambda x, y: 1 / omsq(x) if np.absolute(x) <= 1 else y)
 
 
 @Function
-def gauss(x):
-    """exp(-x^2) with the argument split, so that the rounding of x^2 is not amplified."""
-    a = np.absolute(x)
-    h = np.rint(64 * a) / 64 if a < 30 else a
-    return np.exp(-h * h) * np.exp(-(a - h) * (a + h))
+def gauss(c, x):
+    """c exp(-x^2), with the argument split so that the rounding of x^2 is not amplified."""
+    a = 30.0 if np.absolute(x) > 30 else np.absolute(x)
+    h = np.rint(64 * a) / 64
+    half = np.exp(-0.5 * (h * h))  # twice: exp(-h^2) alone would lose digits where it is subnormal
+    return c * np.exp(-(a - h) * (a + h)) * half * half
 
 
-rule(gauss, lambda x, y: -2 * x * y)
+# gauss(c + k, x + h) ~= y + gauss(1, x) k + gauss(-2 x c, x) h
+rule(gauss, lambda c, x, y: gauss(1.0, x), lambda c, x, y: gauss(-2 * x * c, x))
 
 
 @Function
@@ -430,8 +444,18 @@ def erfc(x):
     return math.erfc(x)
 
 
-rule(erf, lambda x, y: 2 / np.sqrt(np.pi) * gauss(x))
-rule(erfc, lambda x, y: -2 / np.sqrt(np.pi) * gauss(x))
+rule(erf, lambda x, y: gauss(2 / np.sqrt(np.pi), x))
+rule(erfc, lambda x, y: gauss(-2 / np.sqrt(np.pi), x))
+
+# gamma(x + h) ~= y + y digamma(x) h, and so on
+rule(gamma, lambda x, y: y * digamma(x))
+rule(lgamma, lambda x, y: digamma(x))
+rule(digamma, lambda x, y: polygamma(1.0, x))
+rule(polygamma, lambda n, x, y: np.nan, lambda n, x, y: polygamma(n + 1, x))
+
+# sinc is no ufunc but a function of NumPy's that is written in Python
+rule(np.sinc, lambda x, y: sinc_slope(1.0, x))
+rule(sinc_slope, lambda n, x, y: np.nan, lambda n, x, y: sinc_slope(n + 1, x))
 
 
 # --- piecewise functions --------------------------------------------------------------------
@@ -521,6 +545,8 @@ SPELLINGS: dict[Any, Any] = {
     math.radians: np.radians,
     math.erf: erf,
     math.erfc: erfc,
+    math.gamma: gamma,
+    math.lgamma: lgamma,
     math.isnan: np.isnan,
     math.isinf: np.isinf,
     math.isfinite: np.isfinite,

@@ -29,7 +29,7 @@ from .types import (
     pushforward,
     pushforward2,
     seeded,
-    tangent,
+    tangent_at,
     value,
 )
 
@@ -362,7 +362,7 @@ def derived(function: Any, path: tuple[int, ...], alone: bool = False) -> Any:
         return compile(lambda a, b: partial(a, b, function(a, b)))
     lower = derived(function, path[:-1], alone)
     if unary:
-        return compile(lambda x: tangent(lower(seeded(x, x)), 0))
+        return compile(lambda x: tangent_at(lower(seeded(x, x)), seeded(x, x), 0))
     if path[-1] == 0:
-        return compile(lambda a, b: tangent(lower(seeded(a, b), b), 0))
-    return compile(lambda a, b: tangent(lower(a, seeded(b, a)), 0))
+        return compile(lambda a, b: tangent_at(lower(seeded(a, b), b), seeded(a, b), 0))
+    return compile(lambda a, b: tangent_at(lower(a, seeded(b, a)), seeded(b, a), 0))

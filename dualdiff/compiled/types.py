@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import types as python_types
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -279,6 +278,15 @@ def _splat(builder: ir.IRBuilder, scalar: ir.Value, n: int) -> ir.Value:
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), n), [0] * n))
 
 
+def _fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    # llvmlite's own fma takes no vectors
+    ty = a.type
+    element = "f32" if (ty.element if isinstance(ty, ir.VectorType) else ty) == ir.FloatType() else "f64"
+    name = f"llvm.fma.v{ty.count}{element}" if isinstance(ty, ir.VectorType) else f"llvm.fma.{element}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ty, [ty] * 3), name)
+    return builder.call(function, [a, b, c])
+
+
 def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool]]) -> ir.Value:
     """The sum of partial * tangent, on numbers or vectors; ``exact`` partials are finite constants.
 
@@ -292,7 +300,7 @@ def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool
             total = product if exact else builder.select(zero, tangent, product)
         else:
             if _has_fma():
-                longer = builder.fma(partial, tangent, total)
+                longer = _fma(builder, partial, tangent, total)
             else:
                 longer = builder.fadd(total, builder.fmul(partial, tangent))
             total = longer if exact else builder.select(zero, total, longer)
@@ -361,9 +369,6 @@ class TangentsOf:
         self.dual = dual
 
 
-_scaled_numbers = python_types.FunctionType(chain.scaled.__code__, {}, "scaled")
-
-
 def _scaled_type(p: types.Type, t: types.Type) -> types.Type:
     """The type of ``scaled(p, t)``."""
     level = max(level_of(p), level_of(t))
@@ -384,7 +389,7 @@ def scaled(partial, tangent):
 def _scaled(partial, tangent):  # no annotations: Numba compares the signatures
     level = max(level_of(partial), level_of(tangent))
     if level == 0:
-        return _scaled_numbers
+        return chain.scaled
     if level_of(partial) < level:
         return lambda partial, tangent: scaled_by(scaled(partial, value(tangent)), partial, tangent)
     if level_of(tangent) < level:
@@ -481,19 +486,51 @@ def value(typingctx: Any, x: Any) -> Any:
     return x(x), lambda context, builder, sig, args: args[0]
 
 
+def tangent_of_dual(context: Any, builder: ir.IRBuilder, ty: DualType, dual: ir.Value, k: ir.Value) -> ir.Value:
+    """Tangent ``k`` of a dual, ``k`` known at run time."""
+    tangents = parts(context, builder, ty, dual).tangents
+    if isinstance(ty.tangents, TangentsType):
+        return builder.extract_element(tangents, k)
+    return builder.load(cgutils.gep(builder, cgutils.alloca_once_value(builder, tangents), 0, k))
+
+
+def kind_of(x: types.Type) -> DualType:
+    """The type of dual in a lifted argument."""
+    return x.dtype if isinstance(x, types.Array) else x
+
+
+def is_at_level(y: types.Type, x: types.Type) -> bool:
+    """Whether ``y`` has tangents of the kind of ``x``; a dual of a lower level is a constant."""
+    return is_dual(y) and y.level == kind_of(x).level
+
+
+def result_base(y: types.Type, x: types.Type) -> types.Type:
+    """The type of derivatives of ``y`` by ``x``: float32 for float32, duals where ``y`` has duals below its level."""
+    element = y.dtype if isinstance(y, (types.Array, types.List)) else y
+    if is_at_level(element, x) and is_dual(element.base):
+        return element.base
+    return kind_of(x).base
+
+
 @intrinsic
-def tangent(typingctx: Any, dual: Any, k: Any) -> Any:
-    """Tangent ``k`` of a dual; 0 for a plain number."""
-    if not is_dual(dual):
-        return types.float64(dual, types.intp), lambda context, builder, sig, args: ir.Constant(ir.DoubleType(), 0.0)
+def tangent_at(typingctx: Any, y: Any, x: Any, k: Any) -> Any:
+    """Tangent ``k`` of ``y`` at the level of ``x``, as a number of the result."""
+    ty = result_base(y, x)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        tangents = parts(context, builder, dual, args[0]).tangents
-        if isinstance(dual.tangents, TangentsType):
-            return builder.extract_element(tangents, args[1])
-        return builder.load(cgutils.gep(builder, cgutils.alloca_once_value(builder, tangents), 0, args[1]))
+        if not is_at_level(y, x):
+            return ir.Constant(context.get_value_type(ty), None)
+        return context.cast(builder, tangent_of_dual(context, builder, y, args[0], args[2]), y.base, ty)
 
-    return dual.base(dual, types.intp), codegen
+    return ty(y, x, types.intp), codegen
+
+
+@intrinsic
+def value_at(typingctx: Any, y: Any, x: Any) -> Any:
+    """The value of ``y`` at the level of ``x``."""
+    if is_at_level(y, x):
+        return y.base(y, x), lambda context, builder, sig, args: parts(context, builder, y, args[0]).value
+    return y(y, x), lambda context, builder, sig, args: args[0]
 
 
 @intrinsic

@@ -1,0 +1,378 @@
+"""Derivatives of ``@njit`` functions: a driver is written for the arguments of f and compiled as one function."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numba import typeof
+from numba.core import types
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+from numba.core.registry import CPUDispatcher
+from numba.extending import overload
+
+from ..errors import CompilationError
+from ..inputs import as_input
+from . import seeding
+from .clone import CloneCompiler, clone
+from .effects import writes_to_arguments
+from .types import is_dual, is_number
+
+DEFAULT_LANES = 8
+"""Tangents per pass over an array. Two AVX registers of doubles pay for the values that each pass
+computes again; four pay off only where f is long and n is large."""
+
+MOST_LANES = 32
+"""A longer chunk is taken in passes of so many: LLVM's compile time and the registers set the limit."""
+
+HELPERS = {
+    name: getattr(seeding, name)
+    for name in (
+        "lift",
+        "lift_along",
+        "seed",
+        "size",
+        "value_of",
+        "tangent_of",
+        "outputs",
+        "empty_gradient",
+        "collect_gradient",
+        "empty_jacobian",
+        "collect_jacobian",
+        "empty_pair",
+    )
+}
+
+
+def is_compiled(f: Any) -> bool:
+    """Whether ``f`` is an ``@njit`` function or a derivative of one."""
+    return isinstance(f, (Dispatcher, CompiledTransform))
+
+
+# --- the text of a driver -------------------------------------------------------------------
+#
+# The arguments are called a0, a1, ... in it; those to differentiate by are lifted to duals x0, x1, ...
+# Their elements are numbered through: those of x1 begin at o1.
+
+
+class Text:
+    """Writes the driver of a transform for one list of argument types."""
+
+    def __init__(self, argtypes: Sequence[types.Type], indices: Sequence[int], starred: bool) -> None:
+        self.names = [f"a{i}" for i in range(len(argtypes))]
+        self.indices = list(indices)
+        self.starred = starred
+        self.x = [self.names[i] for i in indices]
+        self.everything = f"everything = ({''.join(name + ', ' for name in self.names)})"
+
+    def call(self, replaced: Sequence[str]) -> str:
+        """The call of f with other expressions for the arguments to differentiate by."""
+        cells = list(self.names)
+        for i, expression in zip(self.indices, replaced, strict=True):
+            cells[i] = expression
+        if self.starred:
+            cells[-1] = "*" + cells[-1]
+        return f"f({', '.join(cells)})"
+
+    def chunked(self, collect: str, n: int, single: bool, with_value: bool, fresh: bool) -> str:
+        """gradient and jacobian: passes over the arguments, n lanes at a time."""
+        k = range(len(self.x))
+        lift = [f"x{i} = lift({self.x[i]}, everything, {n})" for i in k]
+        evaluate = f"y = outputs({self.call([f'seed(x{i}, start - o{i})' for i in k])})"
+        gather = [f"g{i} = collect_{collect}(g{i}, y, x{i}, start - o{i})" for i in k]
+        results = "g0" if single else f"({''.join(f'g{i}, ' for i in k)})"
+        return self.function(
+            self.everything,
+            *lift,
+            "o0 = 0",
+            *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
+            "start = 0",
+            evaluate,
+            *(f"g{i} = empty_{collect}(y, x{i})" for i in k),
+            *gather,
+            f"for start in range({n}, o{len(k)}, {n}):",
+            *("    " + line for line in (lift if fresh else [])),
+            f"    {evaluate}",
+            *("    " + line for line in gather),
+            f"return value_of(y, x0), {results}" if with_value else f"return {results}",
+        )
+
+    def derivative(self, with_value: bool) -> str:
+        """derivative by one number."""
+        return self.function(
+            self.everything,
+            f"x0 = lift({self.x[0]}, everything, 1)",
+            f"y = {self.call(['seed(x0, 0)'])}",
+            "return value_of(y, x0), tangent_of(y, x0)" if with_value else "return tangent_of(y, x0)",
+        )
+
+    def elementwise(self, with_value: bool) -> str:
+        """derivative by each number of an array."""
+        x = self.x[0]
+        first = f"x0 = lift(number, everything, 1); y = {self.call(['seed(x0, 0)'])}"
+        return self.function(
+            self.everything,
+            f"values, derivatives = empty_pair({x}, everything)",
+            "i = 0",
+            f"for number in {x}.flat:",
+            f"    {first}",
+            "    values[i] = value_of(y, x0)",
+            "    derivatives[i] = tangent_of(y, x0)",
+            "    i += 1",
+            f"return values.reshape({x}.shape), derivatives.reshape({x}.shape)"
+            if with_value
+            else f"return derivatives.reshape({x}.shape)",
+        )
+
+    def jvp(self) -> str:
+        """jvp: the first half of the arguments are primals, the second their tangents."""
+        n = len(self.names) // 2
+        primals, directions = self.names[:n], self.names[n:]
+        lifted = [f"lift_along({x}, {v}, everything)" for x, v in zip(primals, directions, strict=True)]
+        return self.function(
+            self.everything,
+            f"x0 = {lifted[0]}",
+            f"y = f({', '.join(['x0', *lifted[1:]])})",
+            "return value_of(y, x0), tangent_of(y, x0)",
+        )
+
+    def function(self, *lines: str) -> str:
+        return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def _function_from(text: str, scope: dict[str, Any]) -> Any:
+    exec(compile(text, "<dualdiff driver>", "exec"), scope)
+    return scope["driver"]
+
+
+def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any]) -> Any:
+    """A function for compiled code whose text is written, by ``write``, for the argument types that it meets."""
+    scope: dict[str, Any] = {"write": write}
+    listed = ", ".join(parameters)
+    exec(f"def stub({listed}):\n    raise TypeError('for compiled code')\n", scope)
+    exec(f"def typed({listed}):\n    return write(({''.join(p + ', ' for p in parameters)}))\n", scope)
+    overload(scope["stub"], jit_options=seeding.OPTIONS)(scope["typed"])
+    return scope["stub"]
+
+
+# --- dispatchers ----------------------------------------------------------------------------
+
+
+class Unprepared(Exception):
+    """The driver has not been compiled for these argument types, or the arguments need conversion."""
+
+
+class Driver(CPUDispatcher):
+    """A dispatcher that is compiled on request only, so that arguments are checked before."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        options = {"nopython": True, "nogil": True, "error_model": "numpy"}
+        super().__init__(function, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
+
+    def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
+        raise Unprepared
+
+
+def dispatcher_of(f: Any) -> Any:
+    """The dispatcher that compiled code calls for ``f``."""
+    return f._driver if isinstance(f, CompiledTransform) else f
+
+
+class CompiledTransform:
+    """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
+
+    def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
+        self._kind = kind
+        self._f = f
+        self._chunk = chunk
+        self._with_value = with_value
+        py_func = dispatcher_of(f).py_func
+        functools.update_wrapper(self, f if isinstance(f, CompiledTransform) else py_func, updated=())
+        self._signature = inspect.signature(py_func)
+        self._names = list(self._signature.parameters)
+        self._starred = any(p.kind is p.VAR_POSITIONAL for p in self._signature.parameters.values())
+        self._argnums = argnums
+        self._indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+        self._clone = clone(dispatcher_of(f))
+        self._driver = Driver(self._entry())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._driver(*args, **kwargs)
+        except Unprepared:
+            pass  # outside this block, so that errors below are not shown as its consequence
+        return self._driver(*self._prepared(args, kwargs))
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {self.__qualname__}>"
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self._driver._numba_type_
+
+    def _index(self, argnum: int) -> int:
+        fixed = len(self._names) - self._starred
+        if not -fixed <= argnum < fixed:
+            raise ValueError(f"{self.__name__} has {fixed} arguments, so argument number {argnum} cannot be differentiated by")
+        return argnum % fixed
+
+    def _entry(self) -> Any:
+        """A function with the parameters and defaults of f: what Python and other compiled code call."""
+        stub = _stub([f"a{i}" for i in range(len(self._names))], self._write)
+        parameters = [str(p.replace(default=p.empty, annotation=p.empty)) for p in self._signature.parameters.values()]
+        scope: dict[str, Any] = {"_stub": stub}
+        exec(f"def entry({', '.join(parameters)}):\n    return _stub({', '.join(self._names)})\n", scope)
+        entry = scope["entry"]
+        entry.__defaults__ = dispatcher_of(self._f).py_func.__defaults__
+        entry.__name__ = entry.__qualname__ = f"{self._kind}_of_{self.__name__}"
+        return entry
+
+    def _write(self, argtypes: Sequence[types.Type]) -> Any:
+        """The driver for arguments of these types."""
+        text = Text(argtypes, self._indices, self._starred)
+        if self._kind == "derivative":
+            by_array = isinstance(argtypes[self._indices[0]], types.Array)
+            written = text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
+        else:
+            written = text.chunked(
+                self._kind,
+                self._lanes(argtypes),
+                single=not isinstance(self._argnums, tuple),
+                with_value=self._with_value,
+                fresh=writes_to_arguments(dispatcher_of(self._f).py_func, self._indices),
+            )
+        return _function_from(written, {**HELPERS, "f": self._clone})
+
+    def _lanes(self, argtypes: Sequence[types.Type]) -> int:
+        if self._kind == "derivative":
+            return 1
+        most = self._chunk or DEFAULT_LANES
+        if not any(isinstance(argtypes[i], types.Array) for i in self._indices):
+            most = min(most, len(self._indices))
+        return min(most, MOST_LANES)
+
+    # the way from Python: arguments are checked and converted, then the driver is compiled
+
+    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        bound = self._signature.bind(*args, **kwargs)
+        given = len(bound.args)
+        values = list(bound.args)
+        for i in self._indices:
+            if i >= given:
+                bound.apply_defaults()
+                values = list(bound.args)
+                given = max(given, i + 1)
+        values = values[:given]
+        for i in self._indices:
+            values[i] = self._checked(values[i], self._names[i])
+        fixed = len(self._names) - self._starred
+        argtypes = [_type_of(v, self._names[min(i, len(self._names) - 1)]) for i, v in enumerate(values[:fixed])]
+        if self._starred:
+            argtypes.append(types.BaseTuple.from_types([_type_of(v, self._names[-1]) for v in values[fixed:]]))
+        else:
+            defaults = list(self._signature.parameters.values())[len(argtypes) :]
+            argtypes += [types.Omitted(p.default) for p in defaults]
+        if tuple(argtypes) not in self._driver.overloads:
+            self._compile(argtypes)
+        return values
+
+    def _checked(self, x: Any, name: str) -> Any:
+        x = as_input(x, name)
+        scalar = not isinstance(x, np.ndarray)
+        if scalar and self._kind != "derivative" and not isinstance(self._argnums, tuple):
+            raise ValueError(f"{self._kind} expects an array for {name}, not a number: perhaps you want derivative({self.__name__})")
+        return x
+
+    def _compile(self, argtypes: Sequence[types.Type]) -> None:
+        shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
+        everything = types.BaseTuple.from_types(shown)
+        lifted = list(shown)
+        n = self._lanes(shown)
+        for i in self._indices:
+            x = shown[i].dtype if self._kind == "derivative" and isinstance(shown[i], types.Array) else shown[i]
+            lifted[i] = seeding.lifted_type(x, everything, n)
+        if self._starred:
+            lifted[-1:] = lifted[-1].types
+        self._check_result(compile_clone(self._clone, lifted, self.__name__), shown)
+        self._driver.compile(tuple(argtypes))
+
+    def _check_result(self, result: types.Type, argtypes: Sequence[types.Type]) -> None:
+        name = self.__name__
+        if isinstance(result, types.NoneType):
+            raise TypeError(f"{name} returned None: it must return the value to differentiate")
+        is_scalar = is_dual(result) or is_number(result)
+        if self._kind == "gradient" and not is_scalar:
+            raise ValueError(f"gradient expects that {name} returns a number, not {result}: perhaps you want jacobian({name})")
+        if self._kind == "derivative" and isinstance(argtypes[self._indices[0]], types.Array) and not is_scalar:
+            raise ValueError(f"derivative by an array expects that {name} maps a number to a number, not to {result}: perhaps you want jacobian({name})")
+
+
+def _type_of(value: Any, name: str) -> types.Type:
+    if isinstance(value, CompiledTransform):
+        return value._numba_type_
+    try:
+        return typeof(value)
+    except (ValueError, NumbaError) as error:
+        raise TypeError(f"argument {name} is of a type that Numba does not compile: {type(value).__name__}") from error
+
+
+def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> types.Type:
+    """Compile a clone for duals and tell the type of its result."""
+    try:
+        function.compile(tuple(argtypes))
+    except NumbaError as error:
+        raise CompilationError(_explained(error, name)) from error
+    return function.overloads[tuple(argtypes)].signature.return_type
+
+
+def _explained(error: NumbaError, name: str) -> str:
+    place = getattr(error, "loc", None)
+    where = f"{place.filename}:{place.line}: " if place is not None else ""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    what = next((line for line in lines if not line.startswith("Failed in")), lines[0])
+    return (
+        f"{where}{name} cannot be compiled for duals: {what}\n"
+        "Write that line with operations that dualdiff.rules knows, on numbers and arrays of the argument's dtype"
+    )
+
+
+@functools.cache
+def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
+    """The derivative of an ``@njit`` function; one object, and so one compilation, for the same request."""
+    return CompiledTransform(kind, f, argnums, chunk, with_value)
+
+
+@functools.cache
+def _jvp_driver(f: Any, n: int) -> Driver:
+    function = clone(dispatcher_of(f))
+
+    def write(argtypes: Sequence[types.Type]) -> Any:
+        return _function_from(Text(argtypes, (), False).jvp(), {**HELPERS, "f": function})
+
+    names = [f"a{i}" for i in range(2 * n)]
+    stub = _stub(names, write)
+    listed = ", ".join(names)
+    scope: dict[str, Any] = {"_stub": stub}
+    exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
+    return Driver(scope["jvp"])
+
+
+def compiled_jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The value of ``f`` and its derivative along ``tangents``; arguments are checked already."""
+    driver = _jvp_driver(f, len(primals))
+    name = dispatcher_of(f).py_func.__name__
+    try:
+        return driver(*primals, *tangents)
+    except Unprepared:
+        argtypes = [_type_of(v, f"of {name}") for v in (*primals, *tangents)]
+        everything = types.BaseTuple.from_types(argtypes)
+        lifted = [seeding.lifted_type(t, everything, 1) for t in argtypes[: len(primals)]]
+        result = compile_clone(clone(dispatcher_of(f)), lifted, name)
+        if isinstance(result, types.NoneType):
+            raise TypeError(f"{name} returned None: it must return the value to differentiate") from None
+        driver.compile(tuple(argtypes))
+        return driver(*primals, *tangents)

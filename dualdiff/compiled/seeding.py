@@ -1,0 +1,387 @@
+"""What a compiled driver calls: making duals of arguments, seeding them, and collecting tangents.
+
+Each name below is a function for compiled code. An argument that is differentiated is an array,
+whose duals live in a buffer that all passes share, or a number, whose dual is made anew. The
+elements of all such arguments are numbered through; ``start`` is the number, counted from this
+argument's first element, of the element that lane 0 seeds, so it may be negative. Where results are
+read, ``x`` is a lifted argument: its type tells the level, and a dual of a lower level is a constant.
+"""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic, overload
+from numba.np import arrayobj
+
+from .types import (
+    LANES,
+    DualType,
+    constant,
+    is_at_level,
+    is_dual,
+    is_number,
+    kind_of,
+    level_of,
+    make,
+    packed,
+    parts,
+    result_base,
+    tangent_at,
+    value_at,
+)
+from .types import OPTIONS as INLINED
+
+OPTIONS = {"error_model": "numpy"}
+
+
+def base_type(x: types.Type) -> types.Type:
+    """The type of the numbers in an argument, integers being floats."""
+    element = x.dtype if isinstance(x, types.Array) else x
+    return element if isinstance(element, (types.Float, DualType)) else types.float64
+
+
+def dual_type(x: types.Type, everything: types.Type, n: int) -> DualType:
+    """The type of the duals of argument ``x`` of a function called with ``everything``."""
+    return DualType(1 + level_of(everything), base_type(x), n, LANES)
+
+
+def lifted_type(x: types.Type, everything: types.Type, n: int) -> types.Type:
+    """The type of ``lift(x, everything, n)``."""
+    dual = dual_type(x, everything, n)
+    return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
+
+
+def _for_compiled_code(name: str, parameters: str) -> Any:
+    scope: dict[str, Any] = {}
+    exec(f"def {name}({parameters}):\n    raise TypeError('{name} is for compiled code')", scope)
+    return scope[name]
+
+
+size = _for_compiled_code("size", "x")
+lift = _for_compiled_code("lift", "x, everything, n")
+lift_along = _for_compiled_code("lift_along", "x, direction, everything")
+seed = _for_compiled_code("seed", "x, start")
+empty_gradient = _for_compiled_code("empty_gradient", "y, x")
+collect_gradient = _for_compiled_code("collect_gradient", "result, y, x, start")
+empty_pair = _for_compiled_code("empty_pair", "x, everything")
+outputs = _for_compiled_code("outputs", "y")
+empty_jacobian = _for_compiled_code("empty_jacobian", "y, x")
+collect_jacobian = _for_compiled_code("collect_jacobian", "result, y, x, start")
+value_of = _for_compiled_code("value_of", "y, x")
+tangent_of = _for_compiled_code("tangent_of", "y, x")
+
+
+@overload(size, jit_options=OPTIONS)
+def _size(x):
+    if isinstance(x, types.Array):
+        return lambda x: x.size
+    return lambda x: 1
+
+
+# --- arguments ------------------------------------------------------------------------------
+
+
+@intrinsic(prefer_literal=True)
+def _dual_dtype(typingctx, x, everything, n):
+    dtype = types.DType(dual_type(x, everything, n.literal_value))
+    return dtype(x, everything, n), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@intrinsic(prefer_literal=True)
+def _constant_dual(typingctx, x, everything, n):
+    ty = dual_type(x, everything, n.literal_value)
+
+    def codegen(context, builder, sig, args):
+        return constant(context, builder, ty, context.cast(builder, args[0], x, ty.base))
+
+    return ty(x, everything, n), codegen
+
+
+@overload(lift, jit_options=OPTIONS, prefer_literal=True)
+def _lift(x, everything, n):
+    lanes = n.literal_value
+    if not isinstance(x, types.Array):
+        return lambda x, everything, n: _constant_dual(x, everything, lanes)
+
+    def on_array(x, everything, n):
+        duals = np.empty(x.shape, _dual_dtype(x, everything, lanes))
+        flat = duals.reshape(duals.size)
+        i = 0
+        for number in x.flat:
+            flat[i] = number
+            i += 1
+        return duals
+
+    return on_array
+
+
+@intrinsic
+def _along(typingctx, x, direction, everything):
+    ty = dual_type(x, everything, 1)
+    if level_of(direction) > 0 and ty.base != direction:
+        ty = ty.with_base(typingctx.unify_types(ty.base, direction))
+
+    def codegen(context, builder, sig, args):
+        v = context.cast(builder, args[0], x, ty.base)
+        t = context.cast(builder, args[1], direction, ty.base)
+        return make(context, builder, ty, v, packed(context, builder, ty, [t]))
+
+    return ty(x, direction, everything), codegen
+
+
+@intrinsic
+def _dtype_along(typingctx, x, direction, everything):
+    ty = dual_type(x, everything, 1)
+    other = base_type(direction)
+    if level_of(other) > 0 and ty.base != other:
+        ty = ty.with_base(typingctx.unify_types(ty.base, other))
+    dtype = types.DType(ty)
+    return dtype(x, direction, everything), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@overload(lift_along, jit_options=OPTIONS)
+def _lift_along(x, direction, everything):
+    if not isinstance(x, types.Array):
+        return lambda x, direction, everything: _along(x, direction, everything)
+
+    def on_array(x, direction, everything):
+        duals = np.empty(x.shape, _dtype_along(x, direction, everything))
+        flat = duals.reshape(duals.size)
+        i = 0
+        for number, step in zip(x.flat, direction.flat):  # noqa: B905 (Numba has no strict zip)
+            flat[i] = _along(number, step, everything)
+            i += 1
+        return duals
+
+    return on_array
+
+
+# --- seeds ----------------------------------------------------------------------------------
+
+
+@intrinsic
+def _set_tangent(typingctx, duals, i, lane, number):
+    """Store one tangent of element ``i`` of a contiguous array of duals."""
+    ty = duals.dtype
+
+    def codegen(context, builder, sig, args):
+        array = arrayobj.make_array(duals)(context, builder, args[0])
+        element = builder.gep(array.data, [args[1]])
+        place = cgutils.gep_inbounds(builder, element, 0, 1, args[2])
+        context.pack_value(builder, ty.base, context.cast(builder, args[3], number, ty.base), place)
+        return context.get_dummy_value()
+
+    return types.void(duals, types.intp, types.intp, number), codegen
+
+
+@intrinsic
+def _unit(typingctx, dual, lane):
+    """``dual`` with tangent 1 in a lane, 0 in the others; none if there is no such lane."""
+
+    def codegen(context, builder, sig, args):
+        d = parts(context, builder, dual, args[0])
+        zero, one = (
+            context.cast(builder, ir.Constant(ir.DoubleType(), number), types.float64, dual.base)
+            for number in (0.0, 1.0)
+        )
+        tangents = [
+            builder.select(builder.icmp_signed("==", args[1], ir.Constant(args[1].type, k)), one, zero)
+            for k in range(dual.n)
+        ]
+        return make(context, builder, dual, d.value, packed(context, builder, dual, tangents))
+
+    return dual(dual, types.intp), codegen
+
+
+@overload(seed, jit_options=OPTIONS)
+def _seed(x, start):
+    if is_dual(x):
+        return lambda x, start: _unit(x, -start)
+    n = x.dtype.n
+
+    def on_array(x, start):
+        # the last pass's seeds are cleared one by one: the buffer may be far larger
+        for i in range(max(start - n, 0), min(start, x.size)):
+            _set_tangent(x, i, i - start + n, 0.0)
+        for i in range(max(start, 0), min(start + n, x.size)):
+            _set_tangent(x, i, i - start, 1.0)
+        return x
+
+    return on_array
+
+
+# --- results --------------------------------------------------------------------------------
+
+
+@intrinsic
+def _result_dtype(typingctx, y, x):
+    dtype = types.DType(result_base(y, x))
+    return dtype(y, x), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@intrinsic
+def _value_dtype(typingctx, y, x):
+    dtype = types.DType(y.dtype.base if is_at_level(y.dtype, x) else y.dtype)
+    return dtype(y, x), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@intrinsic
+def _number_dtype(typingctx, x):
+    dtype = types.DType(base_type(x))
+    return dtype(x), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@overload(empty_pair, jit_options=OPTIONS)
+def _empty_pair(x, everything):
+    """Room for the values and the derivatives of a function of each number in ``x``."""
+    return lambda x, everything: (np.empty(x.size, _number_dtype(x)), np.empty(x.size, _number_dtype(x)))
+
+
+@overload(empty_gradient, jit_options=OPTIONS)
+def _empty_gradient(y, x):
+    if isinstance(x, types.Array):
+        return lambda y, x: np.empty(x.shape, _result_dtype(y, x))
+    return lambda y, x: tangent_at(y, x, 0)
+
+
+@overload(collect_gradient, jit_options=OPTIONS)
+def _collect_gradient(result, y, x, start):
+    lanes = kind_of(x).n
+    if not isinstance(result, types.Array):
+        return lambda result, y, x, start: tangent_at(y, x, -start) if 0 <= -start < lanes else result
+
+    def on_array(result, y, x, start):
+        flat = result.reshape(result.size)
+        for i in range(max(start, 0), min(start + lanes, flat.size)):
+            flat[i] = tangent_at(y, x, i - start)
+        return result
+
+    return on_array
+
+
+@intrinsic
+def _uniform(typingctx, y):
+    """A tuple of numbers and duals as a tuple of one type."""
+    element = typingctx.unify_types(*y.types)
+    if element is None or not (is_dual(element) or is_number(element)):
+        return None
+    ty = types.UniTuple(element, len(y.types))
+
+    def codegen(context, builder, sig, args):
+        cells = [context.cast(builder, builder.extract_value(args[0], i), t, element) for i, t in enumerate(y.types)]
+        return context.make_tuple(builder, ty, cells)
+
+    return ty(y), codegen
+
+
+@intrinsic
+def _dtype_of(typingctx, x):
+    dtype = types.DType(x if is_dual(x) else types.float64)
+    return dtype(x), lambda context, builder, sig, args: context.get_dummy_value()
+
+
+@overload(outputs, jit_options=OPTIONS)
+def _outputs(y):
+    """The result of a vector-valued f as an array: an array as it is, numbers in a tuple or list gathered."""
+    if isinstance(y, types.Array) or is_dual(y) or is_number(y):
+        return lambda y: y
+    if isinstance(y, types.BaseTuple) and len(y.types) == 0:
+        return lambda y: np.empty(0)
+    if isinstance(y, types.BaseTuple):
+
+        def on_tuple(y):
+            cells = _uniform(y)
+            out = np.empty(len(cells), _dtype_of(cells[0]))
+            for i in range(len(cells)):
+                out[i] = cells[i]
+            return out
+
+        return on_tuple
+    if isinstance(y, (types.List, types.ListType)) and (is_dual(y.dtype) or is_number(y.dtype)):
+
+        def on_list(y):
+            out = np.empty(len(y), _dtype_of(y[0]))
+            for i in range(len(y)):
+                out[i] = y[i]
+            return out
+
+        return on_list
+    raise TypingError(f"jacobian expects an array, a number, or a tuple or list of numbers, not {y}")
+
+
+@overload(empty_jacobian, jit_options=OPTIONS)
+def _empty_jacobian(y, x):
+    if not isinstance(y, types.Array):
+        return lambda y, x: empty_gradient(y, x)
+    if isinstance(x, types.Array):
+        return lambda y, x: np.empty(y.shape + x.shape, _result_dtype(y, x))
+    return lambda y, x: np.empty(y.shape, _result_dtype(y, x))
+
+
+@overload(collect_jacobian, jit_options=OPTIONS)
+def _collect_jacobian(result, y, x, start):
+    lanes = kind_of(x).n
+    if not isinstance(y, types.Array):
+        return lambda result, y, x, start: collect_gradient(result, y, x, start)
+
+    def on_array(result, y, x, start):
+        rows = y.size
+        columns = result.size // rows if rows > 0 else 0
+        flat = result.reshape(result.size)
+        r = 0
+        for cell in y.flat:
+            for i in range(max(start, 0), min(start + lanes, columns)):
+                flat[r * columns + i] = tangent_at(cell, x, i - start)
+            r += 1
+        return result
+
+    return on_array
+
+
+def _teach_structure(function: Any, on_number: Any, dtype: Any) -> None:
+    """Teach ``function(y, x)``, known on numbers, to results of any structure."""
+    name = function.__name__
+
+    @overload(function, jit_options=OPTIONS)
+    def implementation(y, x):
+        if is_dual(y) or is_number(y):
+            return lambda y, x: on_number(y, x)
+        if isinstance(y, types.Array):
+
+            def on_array(y, x):
+                out = np.empty(y.shape, dtype(y, x))
+                flat = out.reshape(out.size)
+                i = 0
+                for cell in y.flat:
+                    flat[i] = on_number(cell, x)
+                    i += 1
+                return out
+
+            return on_array
+        if isinstance(y, types.BaseTuple):
+            # Numba has no comprehension over a tuple of several types: written out
+            cells = "".join(f"{name}(y[{i}], x), " for i in range(len(y.types)))
+            scope = {name: function}
+            exec(f"def on_tuple(y, x):\n    return ({cells})", scope)
+            return scope["on_tuple"]
+        if isinstance(y, (types.List, types.ListType)):
+            return lambda y, x: [function(cell, x) for cell in y]
+        raise TypingError(f"the derivative of a result of type {y} is not defined")
+
+
+@njit(**INLINED)
+def _first_tangent(y, x):
+    return tangent_at(y, x, 0)
+
+
+_teach_structure(tangent_of, _first_tangent, _result_dtype)
+_teach_structure(value_of, value_at, _value_dtype)

@@ -1,0 +1,299 @@
+"""Elementary functions over plain arrays: a rule becomes a Numba loop, compiled at first use.
+
+One pass over memory computes the value, the partial derivatives and all N tangents, in blocks that
+stay in the first-level cache. A block is gathered into scratch rows, one per operand; small
+compiled loops, one per function and partial derivative, write the further rows; what does not
+depend on the function is compiled once per number of operands. So a new function costs two or
+three loops of one line, whatever the layout, broadcasting or number of tangents of its operands.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .function import Function
+from .rules import RULES
+
+BLOCK = 512
+
+
+def elementwise(
+    function: Any,
+    path: tuple[int, ...],
+    values: Sequence[np.ndarray],
+    tangents: Sequence[np.ndarray | None],
+    alone: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """An elementary function of arrays, and its tangents.
+
+    Parameters
+    ----------
+    function, path : the function, or with ``path = (i, j, ...)`` its mixed partial derivative by
+        those arguments.
+    values : aligned arrays of one float dtype, whose shapes S_i broadcast to S.
+    tangents : for each argument an array of shape (N,) + S_i, or None for a constant.
+    alone : whether the function is differentiated by one argument only.
+
+    Returns the result, of shape S, and its tangents, of shape (N,) + S, in the memory order of the
+    operands.
+    """
+    shape = np.broadcast(*values).shape if len(values) > 1 else values[0].shape
+    dtype = values[0].dtype
+    lanes = next((len(t) for t in tangents if t is not None), 0)
+    rows, columns, tables, axes = _as_tables(shape, values, tangents)
+    y = np.empty(rows * columns, dtype)
+    dy = np.empty((lanes, rows * columns), dtype)
+    if y.size:
+        absent = np.empty((0, 1, 1), dtype)
+        active = tuple(t is not None for t in tangents)
+        loops = _loops(function, path, dtype.char, active, alone)
+        dual = iter(tables[len(values) :])
+        lifted = tuple(next(dual) if is_dual else absent for is_dual in active)
+        _driver(len(values), dtype.char)(loops, y, dy, rows, columns, tuple(tables[: len(values)]), lifted)
+    if axes is None:
+        return y.reshape(shape), dy.reshape((lanes, *shape))
+    stored = tuple(shape[axis] for axis in axes)
+    back = np.argsort(axes)
+    return y.reshape(stored).transpose(back), dy.reshape((lanes, *stored)).transpose(0, *(back + 1))
+
+
+def _on_arrays(function: Function, *arrays: np.ndarray) -> Any:
+    dtype = np.result_type(*arrays, *(np.float64 for a in arrays if a.dtype.kind in "biu"))
+    if dtype.char not in "fd":
+        raise TypeError(f"{function.__name__} takes arrays of float64 or float32, not {dtype}")
+    y, _ = elementwise(function, (), [np.require(a, dtype, "A") for a in arrays], [None] * len(arrays))
+    return y if y.ndim else y[()]
+
+
+Function.on_arrays = staticmethod(_on_arrays)
+
+
+# --- operands as tables of rows and columns -------------------------------------------------
+
+
+def _as_tables(
+    shape: tuple[int, ...], values: Sequence[np.ndarray], tangents: Sequence[np.ndarray | None]
+) -> tuple[int, int, list[np.ndarray], list[int] | None]:
+    """The operands with their axes merged into rows and columns, shape (lanes, rows, columns).
+
+    Along rows or columns an operand has size 1 where it is broadcast. Nothing is copied unless the
+    operands need three loops or more. Returns also the order of the axes, None for C order.
+    """
+    duals = [t for t in tangents if t is not None]
+    whole = all(v.size == 1 or (v.shape == shape and v.flags.c_contiguous) for v in values)
+    if whole and all(t.flags.c_contiguous for t in duals):
+        lead = [1] * len(values) + [len(t) for t in duals]
+        tables = [a.reshape(n, 1, -1) if n else a.reshape(0, 1, 1) for n, a in zip(lead, (*values, *duals), strict=True)]
+        return 1, prod(shape), tables, None
+    operands = [v.reshape((1,) * (1 + len(shape) - v.ndim) + v.shape) for v in values]
+    operands += [t.reshape(t.shape[:1] + (1,) * (1 + len(shape) - t.ndim) + t.shape[1:]) for t in duals]
+    axes = _memory_order(shape, operands)
+    stored = [axis for axis in axes if shape[axis] != 1]
+    dropped = [axis for axis in axes if shape[axis] == 1]
+    operands = [a.transpose(0, *(1 + k for k in dropped + stored)) for a in operands]
+    operands = [a.reshape(a.shape[:1] + a.shape[1 + len(dropped) :]) for a in operands]
+    sizes = tuple(shape[axis] for axis in stored)
+    split = max(len(sizes) - 1, 0)
+    while split > 0 and all(_merges(a, split, sizes) for a in operands):
+        split -= 1
+    tables = [_table(a, sizes, split) for a in operands]
+    return prod(sizes[:split]), prod(sizes[split:]), tables, None if axes == sorted(axes) else axes
+
+
+def _memory_order(shape: tuple[int, ...], operands: Sequence[np.ndarray]) -> list[int]:
+    """The axes by falling stride in the first operand that is not broadcast."""
+    strides = next((a.strides[1:] for a in operands if a.shape[1:] == shape), ())
+    axes = list(range(len(shape)))
+    return sorted(axes, key=lambda axis: -abs(strides[axis])) if strides else axes
+
+
+def _merges(array: np.ndarray, split: int, sizes: tuple[int, ...]) -> bool:
+    """Whether one stride steps through the axes before and after ``split`` alike."""
+    outer, inner = (0 if array.shape[k] == 1 else array.strides[k] for k in (split, split + 1))
+    return outer == inner * sizes[split]
+
+
+def _table(array: np.ndarray, sizes: tuple[int, ...], split: int) -> np.ndarray:
+    parts = [(array.shape[1:][part], sizes[part]) for part in (slice(None, split), slice(split, None))]
+    rows, columns = (own if prod(own) == 1 else full for own, full in parts)
+    if array.shape[1:] != rows + columns:
+        array = np.broadcast_to(array, array.shape[:1] + rows + columns)
+    return array.reshape(len(array), prod(rows), prod(columns))
+
+
+# --- compiled loops -------------------------------------------------------------------------
+
+_building = threading.RLock()
+_built: dict[Any, Any] = {}
+
+
+def _once(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Build once for each set of arguments, also when several threads ask at the same time."""
+
+    def lookup(*key: Any) -> Any:
+        found = _built.get((build, *key))
+        if found is None:
+            with _building:
+                found = _built.get((build, *key))
+                if found is None:
+                    found = _built[(build, *key)] = build(*key)
+        return found
+
+    return lookup
+
+
+@_once
+def _loops(function: Any, path: tuple[int, ...], char: str, active: tuple[bool, ...], alone: bool) -> np.ndarray:
+    """The addresses of the loops for a function and its partial derivatives, 0 for a constant argument."""
+    nin = len(active)
+    loops = [_value_loop(function, path, nin, char)]
+    alone = alone and RULES[function].alone is not RULES[function].partials
+    loops += [_partial_loop(function, path, i, nin, char, alone) if on else None for i, on in enumerate(active)]
+    return np.array([0 if loop is None else loop.address for loop in loops], np.intp)
+
+
+@_once
+def _value_loop(function: Any, path: tuple[int, ...], nin: int, char: str) -> Any:
+    from .compiled import scalars
+
+    return _loop(scalars.derived(function, path), nin, nin, nin, char)
+
+
+@_once
+def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: str, alone: bool) -> Any:
+    from .compiled import scalars
+
+    if path:
+        return _loop(scalars.derived(function, (*path, i), alone), nin, nin, nin + 1 + i, char)
+    partial = scalars.compiled_partial(RULES[function].partial(i, 1 if alone else nin))
+    return _loop(partial, nin + 1, nin, nin + 1 + i, char)
+
+
+def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
+    """A C function that applies ``function`` to the first rows of a scratch and writes row ``target``."""
+    from numba import carray, cfunc, njit, types
+    from numba.np.numpy_support import from_dtype
+
+    on_rows = {
+        1: lambda s, j: function(s[0, j]),
+        2: lambda s, j: function(s[0, j], s[1, j]),
+        3: lambda s, j: function(s[0, j], s[1, j], s[2, j]),
+        4: lambda s, j: function(s[0, j], s[1, j], s[2, j], s[3, j]),
+    }
+    element = njit(on_rows[arity], error_model="numpy")
+    height = _height(nin)
+
+    def loop(address, n):
+        scratch = carray(address, (height, BLOCK))
+        for j in range(n):
+            scratch[target, j] = element(scratch, j)
+
+    dtype = from_dtype(np.dtype(char))
+    return cfunc(types.void(types.CPointer(dtype), types.intp), error_model="numpy")(loop)
+
+
+def _height(nin: int) -> int:
+    """Rows of the scratch: the operands, the result, the partial derivatives, a tangent."""
+    return nin + 1 + nin + 1
+
+
+@_once
+def _driver(nin: int, char: str) -> Any:
+    """The part of every kernel that does not depend on the function."""
+    from numba import njit, types
+    from numba.np.numpy_support import from_dtype
+
+    gather, accumulate, call = _parts(char)
+    dtype = from_dtype(np.dtype(char))
+    operands = types.UniTuple(types.Array(dtype, 3, "A", readonly=True), nin)
+    loops = types.Array(types.intp, 1, "C")
+    height = _height(nin)
+
+    @njit(
+        types.void(loops, dtype[::1], dtype[:, ::1], types.intp, types.intp, operands, operands),
+        nogil=True,
+        error_model="numpy",
+    )
+    def drive(loops, y, dy, rows, columns, values, tangents):
+        scratch = np.empty((height, BLOCK), y.dtype)
+        tangent = scratch[height - 1]
+        width = min(columns, BLOCK)
+        deep = BLOCK // width
+        for row in range(0, rows, deep):
+            h = min(deep, rows - row)
+            for column in range(0, columns, width):
+                w = min(width, columns - column)
+                start = row * columns + column
+                n = h * w
+                for i in range(nin):
+                    gather(scratch[i], values[i][0], row, column, h, w)
+                call(loops[0], scratch, n)
+                y[start : start + n] = scratch[nin, :n]
+                first = True
+                for i in range(nin):
+                    if loops[1 + i] == 0:
+                        continue
+                    call(loops[1 + i], scratch, n)
+                    for k in range(len(dy)):
+                        gather(tangent, tangents[i][k], row, column, h, w)
+                        accumulate(dy[k, start : start + n], scratch[nin + 1 + i], tangent, first)
+                    first = False
+
+    return drive
+
+
+@_once
+def _parts(char: str) -> tuple[Any, Any, Any]:
+    """What the driver calls for each block. Small functions, so that LLVM vectorises their loops."""
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.extending import intrinsic
+    from numba.np.numpy_support import from_dtype
+
+    from . import chain
+
+    dtype = from_dtype(np.dtype(char))
+    table = types.Array(dtype, 2, "A", readonly=True)
+    scaled = njit(chain.scaled)
+
+    @njit(types.void(dtype[::1], table, *(types.intp,) * 4), error_model="numpy")
+    def gather(block, table, row, column, h, w):
+        step = 0 if table.shape[0] == 1 else 1
+        for r in range(h):
+            at = (row + r) * step
+            if table.shape[1] == 1:
+                for c in range(w):
+                    block[r * w + c] = table[at, 0]
+            elif table.strides[1] == table.itemsize:  # tells LLVM the stride, and so to vectorise
+                for c in range(w):
+                    block[r * w + c] = table[at, column + c]
+            else:
+                for c in range(w):
+                    block[r * w + c] = table[at, column + c]
+
+    @njit(types.void(dtype[::1], dtype[::1], dtype[::1], types.boolean), error_model="numpy")
+    def accumulate(total, partial, tangent, first):
+        if first:
+            for j in range(len(total)):
+                total[j] = scaled(partial[j], tangent[j])
+        else:
+            for j in range(len(total)):
+                total[j] += scaled(partial[j], tangent[j])
+
+    @intrinsic
+    def call(typing_context, address, scratch, n):
+        def generate(context, builder, signature, args):
+            address, scratch, n = args
+            data = context.make_array(signature.args[1])(context, builder, scratch).data
+            function = ir.FunctionType(ir.VoidType(), [data.type, n.type])
+            builder.call(builder.inttoptr(address, function.as_pointer()), [data, n])
+            return context.get_dummy_value()
+
+        return types.void(address, scratch, n), generate
+
+    return gather, accumulate, call
