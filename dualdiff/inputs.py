@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any
 
 import numpy as np
@@ -69,3 +70,16 @@ def as_callable(f: Any, transform: str) -> Any:
     if not callable(f):
         raise TypeError(f"{transform} expects a function, not {type(f).__name__}")
     return f
+
+
+def check_memory(size: int, what: str) -> None:
+    """Raise a MemoryError for a dense result of ``size`` bytes that cannot fit into this machine's memory."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on this platform: the allocation itself will tell
+        return
+    if size > total:
+        raise MemoryError(
+            f"the dense {what} takes {size / 2**30:.3g} GiB, this machine has {total / 2**30:.3g}: "
+            "use jvp for its products with vectors"
+        )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy import polynomial
 from scipy import optimize, special, stats
+from scipy.optimize._lsq.least_squares import IMPLEMENTED_LOSSES
 
 from dualdiff import derivative, gradient, hessian, hvp, jacobian, jvp
 
@@ -83,7 +84,7 @@ def test_the_density_is_the_slope_of_the_distribution_function(name):
 @pytest.mark.parametrize("loss", ["huber", "soft_l1", "cauchy", "arctan"])
 def test_robust_losses_of_least_squares(loss):
     """SciPy's loss fills rho[0], and rho[1] with its derivative."""
-    implementation = optimize._lsq.least_squares.IMPLEMENTED_LOSSES[loss]
+    implementation = IMPLEMENTED_LOSSES[loss]
 
     def run(z, row):
         rho = np.empty((3, 1), dtype=object)
@@ -101,7 +102,10 @@ def test_softmax_is_the_slope_of_logsumexp(rng):
 
 # --- statsmodels ------------------------------------------------------------------------------
 
-LINKS = ["Logit", "Log", "LogC", "CLogLog", "LogLog", "InversePower", "Sqrt", "InverseSquared", "Identity", "NegativeBinomial"]
+LINKS = [
+    "Logit", "Log", "LogC", "CLogLog", "LogLog", "InversePower", "Sqrt", "InverseSquared", "Identity",
+    "NegativeBinomial",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LINKS)

@@ -13,11 +13,6 @@ from numba.core.registry import CPUDispatcher
 from numba.core.untyped_passes import IRProcessing
 
 
-def _dispatcher(value: Any) -> Any:
-    # a derivative of an @njit function stands for its driver
-    return getattr(value, "_driver", value)
-
-
 @register_pass(mutates_CFG=False, analysis_only=False)
 class CloneCallees(FunctionPass):
     """Replaces every dispatcher that the function refers to by its clone."""
@@ -32,8 +27,8 @@ class CloneCallees(FunctionPass):
         for block in state.func_ir.blocks.values():
             for assignment in block.find_insts(ir.Assign):
                 source = assignment.value
-                if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(dispatcher := _dispatcher(source.value), Dispatcher):
-                    source.value = clone(dispatcher)
+                if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(source.value, Dispatcher):
+                    source.value = clone(source.value)
                     changed = True
         return changed
 

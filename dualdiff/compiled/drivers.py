@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import typeof
+from numba import jit, typeof
 from numba.core import types
-from numba.core.dispatcher import Dispatcher
+from numba.core.dispatcher import Dispatcher, OmittedArg
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload
@@ -50,7 +50,7 @@ HELPERS = {
 
 def is_compiled(f: Any) -> bool:
     """Whether ``f`` is an ``@njit`` function or a derivative of one."""
-    return isinstance(f, (Dispatcher, CompiledTransform))
+    return isinstance(f, Dispatcher)
 
 
 # --- the text of a driver -------------------------------------------------------------------
@@ -162,73 +162,96 @@ def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any
 # --- dispatchers ----------------------------------------------------------------------------
 
 
-class Unprepared(Exception):
-    """The driver has not been compiled for these argument types, or the arguments need conversion."""
-
-
 class Driver(CPUDispatcher):
-    """A dispatcher that is compiled on request only, so that arguments are checked before."""
+    """A dispatcher for a function whose body is written for the argument types that it meets.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    Arguments from Python are checked and converted before anything is compiled for them, by
+    ``prepared``. A call whose arguments need no conversion costs nothing beside Numba's dispatch.
+    """
+
+    def __init__(self, entry: Callable[..., Any]) -> None:
         options = {"nopython": True, "nogil": True, "error_model": "numpy"}
-        super().__init__(function, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
+        super().__init__(entry, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
+        self._through_python: Any = None
+
+    def prepared(self, values: list[Any]) -> list[Any]:
+        """The arguments, checked and converted."""
+        raise NotImplementedError
+
+    def check(self, argtypes: Sequence[types.Type]) -> None:
+        """Compile f itself, and check its result, so that errors are told in terms of f."""
+        raise NotImplementedError
 
     def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
-        raise Unprepared
+        # Numba calls this for types that it has no code for, and then what this returns, with args
+        prepared = self._converted(args)
+        argtypes = tuple(map(_type_of, prepared))
+        if argtypes not in self.overloads:
+            self.check(argtypes)
+            self.compile(argtypes)
+        if all(p is a for p, a in zip(prepared, args, strict=True)):
+            return self.overloads[argtypes].entry_point
+        if self._through_python is None:
+            self._through_python = _object_mode(self._call_converted, len(args))
+        return self._through_python
+
+    def _call_converted(self, *args: Any) -> Any:
+        prepared = self._converted(args)
+        return self(*(a.value if isinstance(a, OmittedArg) else a for a in prepared))
+
+    def _converted(self, args: tuple[Any, ...]) -> list[Any]:
+        return self.prepared(list(args))
 
 
-def dispatcher_of(f: Any) -> Any:
-    """The dispatcher that compiled code calls for ``f``."""
-    return f._driver if isinstance(f, CompiledTransform) else f
+def _object_mode(function: Callable[..., Any], n: int) -> Any:
+    """What Numba's dispatch can call to get back to Python: ``function``, in object mode."""
+    listed = ", ".join(f"a{i}" for i in range(n))
+    scope: dict[str, Any] = {"function": function}
+    exec(f"def back({listed}):\n    return function({listed})\n", scope)
+    signature = (types.pyobject,) * n
+    dispatcher = jit(forceobj=True, looplift=False)(scope["back"])
+    dispatcher.compile(signature)
+    return dispatcher.overloads[signature].entry_point
 
 
-class CompiledTransform:
+class CompiledTransform(Driver):
     """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
 
     def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
+        self._request = (kind, f, argnums, chunk, with_value)
         self._kind = kind
         self._f = f
+        self._argnums = argnums
         self._chunk = chunk
         self._with_value = with_value
-        py_func = dispatcher_of(f).py_func
-        functools.update_wrapper(self, f if isinstance(f, CompiledTransform) else py_func, updated=())
-        self._signature = inspect.signature(py_func)
-        self._names = list(self._signature.parameters)
-        self._starred = any(p.kind is p.VAR_POSITIONAL for p in self._signature.parameters.values())
-        self._argnums = argnums
+        parameters = list(inspect.signature(f.py_func).parameters.values())
+        self._names = [p.name for p in parameters]
+        self._starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self._indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
-        self._clone = clone(dispatcher_of(f))
-        self._driver = Driver(self._entry())
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return self._driver(*args, **kwargs)
-        except Unprepared:
-            pass  # outside this block, so that errors below are not shown as its consequence
-        return self._driver(*self._prepared(args, kwargs))
+        self._clone = clone(f)
+        super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
-        return f"<{self._kind} of {self.__qualname__}>"
+        return f"<{self._kind} of {self.__name__}>"
 
-    @property
-    def _numba_type_(self) -> Any:
-        return self._driver._numba_type_
+    def __reduce__(self) -> Any:
+        return compiled_transform, self._request
 
     def _index(self, argnum: int) -> int:
         fixed = len(self._names) - self._starred
         if not -fixed <= argnum < fixed:
-            raise ValueError(f"{self.__name__} has {fixed} arguments, so argument number {argnum} cannot be differentiated by")
+            name = self._f.__name__
+            raise ValueError(f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by")
         return argnum % fixed
 
-    def _entry(self) -> Any:
-        """A function with the parameters and defaults of f: what Python and other compiled code call."""
-        stub = _stub([f"a{i}" for i in range(len(self._names))], self._write)
-        parameters = [str(p.replace(default=p.empty, annotation=p.empty)) for p in self._signature.parameters.values()]
+    def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
+        """A function with the parameters, defaults, name and docstring of f."""
+        stub = _stub([f"a{i}" for i in range(len(parameters))], self._write)
+        listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
         scope: dict[str, Any] = {"_stub": stub}
-        exec(f"def entry({', '.join(parameters)}):\n    return _stub({', '.join(self._names)})\n", scope)
-        entry = scope["entry"]
-        entry.__defaults__ = dispatcher_of(self._f).py_func.__defaults__
-        entry.__name__ = entry.__qualname__ = f"{self._kind}_of_{self.__name__}"
+        exec(f"def entry({listed}):\n    return _stub({', '.join(self._names)})\n", scope)
+        entry = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
+        entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
     def _write(self, argtypes: Sequence[types.Type]) -> Any:
@@ -243,7 +266,7 @@ class CompiledTransform:
                 self._lanes(argtypes),
                 single=not isinstance(self._argnums, tuple),
                 with_value=self._with_value,
-                fresh=writes_to_arguments(dispatcher_of(self._f).py_func, self._indices),
+                fresh=writes_to_arguments(self._f.py_func, self._indices),
             )
         return _function_from(written, {**HELPERS, "f": self._clone})
 
@@ -255,39 +278,18 @@ class CompiledTransform:
             most = min(most, len(self._indices))
         return min(most, MOST_LANES)
 
-    # the way from Python: arguments are checked and converted, then the driver is compiled
-
-    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        bound = self._signature.bind(*args, **kwargs)
-        given = len(bound.args)
-        values = list(bound.args)
+    def prepared(self, values: list[Any]) -> list[Any]:
         for i in self._indices:
-            if i >= given:
-                bound.apply_defaults()
-                values = list(bound.args)
-                given = max(given, i + 1)
-        values = values[:given]
-        for i in self._indices:
-            values[i] = self._checked(values[i], self._names[i])
-        fixed = len(self._names) - self._starred
-        argtypes = [_type_of(v, self._names[min(i, len(self._names) - 1)]) for i, v in enumerate(values[:fixed])]
-        if self._starred:
-            argtypes.append(types.BaseTuple.from_types([_type_of(v, self._names[-1]) for v in values[fixed:]]))
-        else:
-            defaults = list(self._signature.parameters.values())[len(argtypes) :]
-            argtypes += [types.Omitted(p.default) for p in defaults]
-        if tuple(argtypes) not in self._driver.overloads:
-            self._compile(argtypes)
+            x = values[i].value if isinstance(values[i], OmittedArg) else values[i]
+            values[i] = as_input(x, self._names[i])
+            scalar = not isinstance(values[i], np.ndarray)
+            if scalar and self._kind != "derivative" and not isinstance(self._argnums, tuple):
+                raise ValueError(
+                    f"{self._kind} expects an array for {self._names[i]}, not a number: perhaps you want derivative({self.__name__})"
+                )
         return values
 
-    def _checked(self, x: Any, name: str) -> Any:
-        x = as_input(x, name)
-        scalar = not isinstance(x, np.ndarray)
-        if scalar and self._kind != "derivative" and not isinstance(self._argnums, tuple):
-            raise ValueError(f"{self._kind} expects an array for {name}, not a number: perhaps you want derivative({self.__name__})")
-        return x
-
-    def _compile(self, argtypes: Sequence[types.Type]) -> None:
+    def check(self, argtypes: Sequence[types.Type]) -> None:
         shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
         everything = types.BaseTuple.from_types(shown)
         lifted = list(shown)
@@ -297,27 +299,59 @@ class CompiledTransform:
             lifted[i] = seeding.lifted_type(x, everything, n)
         if self._starred:
             lifted[-1:] = lifted[-1].types
-        self._check_result(compile_clone(self._clone, lifted, self.__name__), shown)
-        self._driver.compile(tuple(argtypes))
-
-    def _check_result(self, result: types.Type, argtypes: Sequence[types.Type]) -> None:
+        result = compile_clone(self._clone, lifted, self.__name__)
         name = self.__name__
-        if isinstance(result, types.NoneType):
-            raise TypeError(f"{name} returned None: it must return the value to differentiate")
         is_scalar = is_dual(result) or is_number(result)
         if self._kind == "gradient" and not is_scalar:
             raise ValueError(f"gradient expects that {name} returns a number, not {result}: perhaps you want jacobian({name})")
-        if self._kind == "derivative" and isinstance(argtypes[self._indices[0]], types.Array) and not is_scalar:
-            raise ValueError(f"derivative by an array expects that {name} maps a number to a number, not to {result}: perhaps you want jacobian({name})")
+        if self._kind == "derivative" and isinstance(shown[self._indices[0]], types.Array) and not is_scalar:
+            raise ValueError(
+                f"derivative by an array expects that {name} maps a number to a number, not to {result}: perhaps you want jacobian({name})"
+            )
 
 
-def _type_of(value: Any, name: str) -> types.Type:
-    if isinstance(value, CompiledTransform):
-        return value._numba_type_
+class CompiledJvp(Driver):
+    """The value and the derivative along a direction of an ``@njit`` function: called with primals, then tangents."""
+
+    def __init__(self, f: Any, n: int) -> None:
+        self._f = f
+        self._n = n
+        self._clone = clone(f)
+        names = [f"a{i}" for i in range(2 * n)]
+        listed = ", ".join(names)
+        scope: dict[str, Any] = {"_stub": _stub(names, self._write)}
+        exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
+        super().__init__(scope["jvp"])
+
+    def _write(self, argtypes: Sequence[types.Type]) -> Any:
+        return _function_from(Text(argtypes, (), False).jvp(), {**HELPERS, "f": self._clone})
+
+    def prepared(self, values: list[Any]) -> list[Any]:
+        return values  # jvp has checked them
+
+    def check(self, argtypes: Sequence[types.Type]) -> None:
+        everything = types.BaseTuple.from_types(argtypes)
+        lifted = [seeding.lifted_along_type(x, v, everything) for x, v in zip(argtypes[: self._n], argtypes[self._n :], strict=True)]
+        compile_clone(self._clone, lifted, self._f.__name__)
+
+
+@functools.cache
+def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
+    """The derivative of an ``@njit`` function; one object, and so one compilation, for the same request."""
+    return CompiledTransform(kind, f, argnums, chunk, with_value)
+
+
+@functools.cache
+def compiled_jvp(f: Any, n: int) -> CompiledJvp:
+    """The jvp of an ``@njit`` function of n arguments."""
+    return CompiledJvp(f, n)
+
+
+def _type_of(value: Any) -> types.Type:
     try:
         return typeof(value)
     except (ValueError, NumbaError) as error:
-        raise TypeError(f"argument {name} is of a type that Numba does not compile: {type(value).__name__}") from error
+        raise TypeError(f"an argument is of a type that Numba does not compile: {type(value).__name__}") from error
 
 
 def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> types.Type:
@@ -326,7 +360,10 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
         function.compile(tuple(argtypes))
     except NumbaError as error:
         raise CompilationError(_explained(error, name)) from error
-    return function.overloads[tuple(argtypes)].signature.return_type
+    result = function.overloads[tuple(argtypes)].signature.return_type
+    if isinstance(result, types.NoneType):
+        raise TypeError(f"{name} returned None: it must return the value to differentiate")
+    return result
 
 
 def _explained(error: NumbaError, name: str) -> str:
@@ -338,41 +375,3 @@ def _explained(error: NumbaError, name: str) -> str:
         f"{where}{name} cannot be compiled for duals: {what}\n"
         "Write that line with operations that dualdiff.rules knows, on numbers and arrays of the argument's dtype"
     )
-
-
-@functools.cache
-def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
-    """The derivative of an ``@njit`` function; one object, and so one compilation, for the same request."""
-    return CompiledTransform(kind, f, argnums, chunk, with_value)
-
-
-@functools.cache
-def _jvp_driver(f: Any, n: int) -> Driver:
-    function = clone(dispatcher_of(f))
-
-    def write(argtypes: Sequence[types.Type]) -> Any:
-        return _function_from(Text(argtypes, (), False).jvp(), {**HELPERS, "f": function})
-
-    names = [f"a{i}" for i in range(2 * n)]
-    stub = _stub(names, write)
-    listed = ", ".join(names)
-    scope: dict[str, Any] = {"_stub": stub}
-    exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
-    return Driver(scope["jvp"])
-
-
-def compiled_jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """The value of ``f`` and its derivative along ``tangents``; arguments are checked already."""
-    driver = _jvp_driver(f, len(primals))
-    name = dispatcher_of(f).py_func.__name__
-    try:
-        return driver(*primals, *tangents)
-    except Unprepared:
-        argtypes = [_type_of(v, f"of {name}") for v in (*primals, *tangents)]
-        everything = types.BaseTuple.from_types(argtypes)
-        lifted = [seeding.lifted_type(t, everything, 1) for t in argtypes[: len(primals)]]
-        result = compile_clone(clone(dispatcher_of(f)), lifted, name)
-        if isinstance(result, types.NoneType):
-            raise TypeError(f"{name} returned None: it must return the value to differentiate") from None
-        driver.compile(tuple(argtypes))
-        return driver(*primals, *tangents)

@@ -60,6 +60,19 @@ def lifted_type(x: types.Type, everything: types.Type, n: int) -> types.Type:
     return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
 
 
+def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type) -> DualType:
+    """The type of the duals of argument ``x`` along a direction, which may hold duals of a lower level."""
+    ty = dual_type(x, everything, 1)
+    direction = base_type(direction)
+    return ty if level_of(direction) <= level_of(ty.base) else ty.with_base(direction)
+
+
+def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Type) -> types.Type:
+    """The type of ``lift_along(x, direction, everything)``."""
+    dual = dual_type_along(x, direction, everything)
+    return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
+
+
 def _for_compiled_code(name: str, parameters: str) -> Any:
     scope: dict[str, Any] = {}
     exec(f"def {name}({parameters}):\n    raise TypeError('{name} is for compiled code')", scope)
@@ -126,9 +139,7 @@ def _lift(x, everything, n):
 
 @intrinsic
 def _along(typingctx, x, direction, everything):
-    ty = dual_type(x, everything, 1)
-    if level_of(direction) > 0 and ty.base != direction:
-        ty = ty.with_base(typingctx.unify_types(ty.base, direction))
+    ty = dual_type_along(x, direction, everything)
 
     def codegen(context, builder, sig, args):
         v = context.cast(builder, args[0], x, ty.base)
@@ -140,11 +151,7 @@ def _along(typingctx, x, direction, everything):
 
 @intrinsic
 def _dtype_along(typingctx, x, direction, everything):
-    ty = dual_type(x, everything, 1)
-    other = base_type(direction)
-    if level_of(other) > 0 and ty.base != other:
-        ty = ty.with_base(typingctx.unify_types(ty.base, other))
-    dtype = types.DType(ty)
+    dtype = types.DType(dual_type_along(x, direction, everything))
     return dtype(x, direction, everything), lambda context, builder, sig, args: context.get_dummy_value()
 
 
