@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from .array import DualArray as DualArray
+from .array_functions import logsumexp as logsumexp
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
 from .rules import erf as erf
 from .rules import erfc as erfc
+from .rules import gamma as gamma
+from .rules import lgamma as lgamma
 from .rules import logistic as logistic
 from .rules import softplus as softplus
 from .rules import xlogy as xlogy
+from .transforms import derivative as derivative
+from .transforms import gradient as gradient
+from .transforms import hessian as hessian
+from .transforms import hvp as hvp
+from .transforms import jacobian as jacobian
+from .transforms import jvp as jvp
+from .transforms import value_and_derivative as value_and_derivative
+from .transforms import value_and_gradient as value_and_gradient
+from .transforms import value_and_jacobian as value_and_jacobian
 
 __version__ = "0.1.0"

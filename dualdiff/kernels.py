@@ -174,27 +174,23 @@ def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: 
     return _loop(partial, nin + 1, nin, nin + 1 + i, char)
 
 
+_LOOP = """
+def loop(address, n):
+    scratch = carray(address, shape)
+    for j in range(n):
+        scratch[target, j] = function({operands})
+"""
+
+
 def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
     """A C function that applies ``function`` to the first rows of a scratch and writes row ``target``."""
-    from numba import carray, cfunc, njit, types
+    from numba import carray, cfunc, types
     from numba.np.numpy_support import from_dtype
 
-    on_rows = {
-        1: lambda s, j: function(s[0, j]),
-        2: lambda s, j: function(s[0, j], s[1, j]),
-        3: lambda s, j: function(s[0, j], s[1, j], s[2, j]),
-        4: lambda s, j: function(s[0, j], s[1, j], s[2, j], s[3, j]),
-    }
-    element = njit(on_rows[arity], error_model="numpy")
-    height = _height(nin)
-
-    def loop(address, n):
-        scratch = carray(address, (height, BLOCK))
-        for j in range(n):
-            scratch[target, j] = element(scratch, j)
-
+    scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function}
+    exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)
     dtype = from_dtype(np.dtype(char))
-    return cfunc(types.void(types.CPointer(dtype), types.intp), error_model="numpy")(loop)
+    return cfunc(types.void(types.CPointer(dtype), types.intp), error_model="numpy")(scope["loop"])
 
 
 def _height(nin: int) -> int:

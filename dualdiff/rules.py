@@ -28,7 +28,7 @@ from .function import Function as Function
 from .special import digamma as digamma
 from .special import gamma as gamma
 from .special import lgamma as lgamma
-from .special import lowered_power, sinc_slope
+from .special import lowered_power, power_slope, sinc_slope
 from .special import polygamma as polygamma
 
 Partial = Callable[..., Any]
@@ -142,56 +142,68 @@ rule(np.degrees, lambda x, y: 180 / np.pi)
 # --- powers and roots -----------------------------------------------------------------------
 
 
-# (x + h)^p ~= y + p x^(p-1) h.  Where x^(p-1) is infinite, the constant x^0 is told from
-# a power whose exponent happens to be 0: p = 0 makes 0, but NaN if p varies and x is 0.
-
-
-def _power_by_base(x, p, y):
-    lowered = lowered_power(x, p)
-    return p if p == 0 and x != 0 and np.absolute(lowered) == np.inf else p * lowered
+def _times_power(c, x, p, y):
+    # c x^p, where y = x^p: near overflow and underflow y has lost its digits, x^(p/2) has not
+    extreme = not 1e-290 < np.absolute(y) < 1e300
+    half = np.power(x, 0.5 * p) if extreme else 1.0
+    return c * half * (half if extreme else y)
 
 
 def _power_by_base_alone(x, p, y):
-    lowered = lowered_power(x, p)
-    return p if p == 0 and np.absolute(lowered) == np.inf else p * lowered
+    # a constant exponent 0 makes 1 at x = 0 too; a varying one makes 0/0
+    return p if p == 0 and x == 0 else power_slope(x, p)
 
 
 def _power_by_exponent(x, p, y):
-    # x^(p + k) ~= y + y log(x) k.  Cases:
-    # 1. x = 0: 0 where p > 0, else -inf
-    # 2. y near overflow or underflow, where digits are lost: x^(p/2) twice
-    # 3. otherwise y log(x)
-    extreme = not 1e-290 < np.absolute(y) < 1e300
-    half = np.power(x, 0.5 * p) if extreme else 1.0
+    # x^(p + k) ~= y + y log(x) k;  at x = 0 it is 0 where p > 0, else -inf
     at_zero = 0.0 if p > 0 else -np.inf
-    return at_zero if x == 0 else (half * np.log(x)) * (half if extreme else y)
+    return at_zero if x == 0 else _times_power(np.log(x), x, p, y)
 
 
 for _power in (np.power, np.float_power):
+    # (x + h)^p ~= y + p x^(p-1) h
     rule(
         _power,
-        _power_by_base,
+        lambda x, p, y: power_slope(x, p),
         _power_by_exponent,
         alone=(_power_by_base_alone, _power_by_exponent),
     )
 
 
-def _lowered_power_by_base(x, p, y):
-    # as _power_by_base, for the exponent p - 1
-    lowered = lowered_power(x, p - 1)
-    return p - 1 if p == 1 and np.absolute(lowered) == np.inf else (p - 1) * lowered
+def _power_slope_by_base(x, p, y):
+    # p (p - 1) x^(p-2).  For whole p exactly so, and 0 once p is used up; otherwise y/x saves a power
+    closed = p == np.trunc(p) or x == 0 or not 1e-290 < np.absolute(y) < 1e300
+    return p * power_slope(x, p - 1) if closed else (p - 1) * y / x
 
 
-rule(lowered_power, _lowered_power_by_base, lambda x, p, y: _power_by_exponent(x, p - 1, y))
+def _power_slope_by_base_alone(x, p, y):
+    return p - 1 if p == 1 and x == 0 else _power_slope_by_base(x, p, y)
+
+
+def _power_slope_by_exponent(x, p, y):
+    # x^(p-1) (1 + p log(x)), a product that is never inf - inf
+    lowered = lowered_power(x, p)
+    return _times_power(1 + p * np.log(x), x, p - 1, lowered) if lowered != 0 else lowered
+
+
+rule(
+    power_slope,
+    _power_slope_by_base,
+    _power_slope_by_exponent,
+    alone=(_power_slope_by_base_alone, _power_slope_by_exponent),
+)
+rule(
+    lowered_power,
+    lambda x, p, y: power_slope(x, p - 1),
+    lambda x, p, y: _power_by_exponent(x, p - 1, y),
+)
 
 # sqrt(x + h) ~= y + h / (2 y)
 rule(np.sqrt, lambda x, y: 0.5 / y)
 
 
-@rule(np.cbrt)
-def _cbrt(x, y):
-    # cbrt(x + h) ~= y + y/(3 x) h;  y/x carries the error of y once, 1/y^2 carries it twice
-    return (y / x) / 3 if x != 0 else 1 / np.absolute(y)
+# cbrt(x + h) ~= y + h/(3 y^2)
+rule(np.cbrt, lambda x, y: 1 / (3 * (y * y)))
 
 
 @Function
@@ -369,12 +381,8 @@ rule(np.arcsin, lambda x, y: 1 / np.sqrt(omsq(x)))
 rule(np.arccos, lambda x, y: -1 / np.sqrt(omsq(x)))
 
 
-@rule(np.arctan)
-def _arctan(x, y):
-    # arctan(x + h) ~= y + h/(1 + x^2);  where x^2 would overflow, 1/x^2 by steps
-    large = np.absolute(x) > 1e150
-    return 1 / (x if large else 1 + x * x) / (x if large else 1)
-
+# arctan(x + h) ~= y + h/(1 + x^2)
+rule(np.arctan, lambda x, y: turn(x, 1.0))
 
 # With u = b/r^2, t = a/r^2 and r^2 = a^2 + b^2:  du = -2 u t da + (t^2 - u^2) db.  The squares
 # would cancel; p = a - b and q = a + b do not, and p^2 + q^2 = 2 r^2.
@@ -422,10 +430,12 @@ rule(np.arctanh, lambda x, y: 1 / omsq(x) if np.absolute(x) <= 1 else y)
 @Function
 def gauss(c, x):
     """c exp(-x^2), with the argument split so that the rounding of x^2 is not amplified."""
-    a = 30.0 if np.absolute(x) > 30 else np.absolute(x)
+    a = 40.0 if np.absolute(x) > 40 else np.absolute(x)
     h = np.rint(64 * a) / 64
-    half = np.exp(-0.5 * (h * h))  # twice: exp(-h^2) alone would lose digits where it is subnormal
-    return c * np.exp(-(a - h) * (a + h)) * half * half
+    # where exp(-h^2) is nearly subnormal and loses digits, its root twice
+    far = a > 25
+    e = np.exp((-0.5 if far else -1.0) * (h * h))
+    return (c * np.exp((h - a) * (h + a)) * (e if far else 1.0)) * e if e > 0 else 0 * a
 
 
 # gauss(c + k, x + h) ~= y + gauss(1, x) k + gauss(-2 x c, x) h

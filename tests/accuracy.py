@@ -53,14 +53,17 @@ def exact_function(row: Row, path: Path) -> Callable[..., Any] | None:
 
 
 def exact(row: Row, path: Path, point: tuple[float, ...]) -> Any:
-    """The derivative at ``point``, right to 100 bits: two precisions agree on them."""
+    """The derivative at ``point``, right to 100 bits: two precisions agree on them. NaN at a pole."""
     function = exact_function(row, path)
     if function is None:
         return mp.mpf(0)
     previous = mp.mpf(0)
     for bits in PRECISIONS:
         mp.prec = bits
-        value = mp.mpmathify(function(*map(mp.mpf, point)))
+        try:
+            value = mp.mpmathify(function(*map(mp.mpf, point)))
+        except (ValueError, ZeroDivisionError):
+            return mp.nan  # a pole
         if value and abs(value - previous) <= abs(value) * mp.mpf(2) ** -100:
             break
         previous = value
@@ -126,7 +129,7 @@ def largest_errors(row: Row) -> dict[Path, Error]:
                     magnitude = row.magnitudes.get(path, lambda *_: 0)(*map(mp.mpf, point))
                     error = ulps(float(value), reference, magnitude)
                     if path not in worst or error > worst[path].ulps:
-                        worst[path] = Error(error, point, float(value), mp.nstr(reference, 20))
+                        worst[path] = Error(error, point, float(value), mp.nstr(reference, 20)[:40])
     finally:
         mp.prec = precision
     return worst

@@ -125,6 +125,11 @@ def around(random: np.random.Generator, p: float) -> Iterator[float]:
 
 def powers(random: np.random.Generator) -> Iterator[tuple[float, float]]:
     """Bases and exponents whose power is anywhere in range, and exponents near whole numbers."""
+    for _ in range(SIZE):
+        yield random.uniform(0.01, 3), random.uniform(-3, 3)
+    for x, p in zip(np.absolute(exponents(random, 2 * SIZE)), exponents(random, 2 * SIZE), strict=True):
+        if abs(p) < 1e17:
+            yield float(x), float(p)
     for x in np.absolute(exponents(random, SIZE)):
         yield float(x), random.uniform(-745, 709) / math.log(x)
     for _ in range(SIZE):
@@ -185,8 +190,8 @@ ROWS = (
     Row(np.ldexp, "a*2**b", (0, 0), more=whole_exponents, only_more=True, by=(0,)),
     Row(np.deg2rad, "x*pi/180", (1, 0)),
     Row(np.rad2deg, "x*180/pi", (1, 0)),
-    Row(np.power, "a**b", (3, 6), domain=POSITIVE, typical=(0.01, 3), more=powers, magnitudes=POWER_MAGNITUDES),
-    Row(np.float_power, "a**b", (3, 6), domain=POSITIVE, typical=(0.01, 3), more=powers, magnitudes=POWER_MAGNITUDES),
+    Row(np.power, "a**b", (3, 6), more=powers, only_more=True, magnitudes=POWER_MAGNITUDES),
+    Row(np.float_power, "a**b", (3, 6), more=powers, only_more=True, magnitudes=POWER_MAGNITUDES),
     Row(np.sqrt, "sqrt(x)", (1.5, 4), domain=POSITIVE),
     Row(np.cbrt, "sign(x)*Abs(x)**Rational(1, 3)", (8, 16)),
     Row(np.hypot, "sqrt(a*a + b*b)", (3, 6)),

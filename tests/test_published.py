@@ -39,7 +39,7 @@ def test_rosenbrock(rng):
     x, direction = rng.normal(size=(2, 7))
     np.testing.assert_allclose(gradient(optimize.rosen)(x), optimize.rosen_der(x), rtol=1e-13)
     np.testing.assert_allclose(hessian(optimize.rosen)(x), optimize.rosen_hess(x), rtol=1e-13)
-    product = hvp(optimize.rosen, x, direction)
+    product = hvp(optimize.rosen, (x,), (direction,))
     np.testing.assert_allclose(product, optimize.rosen_hess_prod(x, direction), rtol=1e-12)
     np.testing.assert_allclose(jacobian(optimize.rosen_der)(x), optimize.rosen_hess(x), rtol=1e-13)
 
@@ -175,5 +175,6 @@ SERIES = ["Polynomial", "Chebyshev", "Legendre", "Hermite", "HermiteE", "Laguerr
 def test_polynomial_series(name, rng):
     series, points = getattr(polynomial, name)(rng.normal(size=6), domain=[0, 2]), np.linspace(0, 2, 5)
     np.testing.assert_allclose(slopes(series, points), series.deriv()(points), rtol=1e-11)
-    ones = np.ones_like(points)
-    np.testing.assert_allclose(jvp(series, points, ones)[1], series.deriv()(points), rtol=1e-11)
+    value, tangent = jvp(series, (points,), (np.ones_like(points),))
+    np.testing.assert_allclose(value, series(points), rtol=1e-15)
+    np.testing.assert_allclose(tangent, series.deriv()(points), rtol=1e-11)

@@ -20,7 +20,7 @@ from ..inputs import as_input
 from . import seeding
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
-from .types import is_dual, is_number
+from .types import is_dual, is_number, level_of
 
 DEFAULT_LANES = 8
 """Tangents per pass over an array. Two AVX registers of doubles pay for the values that each pass
@@ -44,6 +44,7 @@ HELPERS = {
         "empty_jacobian",
         "collect_jacobian",
         "empty_pair",
+        "any_nan",
     )
 }
 
@@ -60,12 +61,18 @@ def is_compiled(f: Any) -> bool:
 
 
 class Text:
-    """Writes the driver of a transform for one list of argument types."""
+    """Writes the driver of a transform for one list of argument types.
 
-    def __init__(self, argtypes: Sequence[types.Type], indices: Sequence[int], starred: bool) -> None:
+    ``n`` tangents travel at a time. Unless ``strict``, the driver speculates (see ``DualType``): it ends by
+    calling ``strict`` where it has made a NaN.
+    """
+
+    def __init__(self, argtypes: Sequence[types.Type], indices: Sequence[int], starred: bool, n: int, strict: bool) -> None:
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
         self.starred = starred
+        self.n = n
+        self.strict = strict
         self.x = [self.names[i] for i in indices]
         self.everything = f"everything = ({''.join(name + ', ' for name in self.names)})"
 
@@ -78,10 +85,13 @@ class Text:
             cells[-1] = "*" + cells[-1]
         return f"f({', '.join(cells)})"
 
-    def chunked(self, collect: str, n: int, single: bool, with_value: bool, fresh: bool) -> str:
+    def lift(self, x: str) -> str:
+        return f"lift({x}, everything, {self.n}, {int(self.strict)})"
+
+    def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool) -> str:
         """gradient and jacobian: passes over the arguments, n lanes at a time."""
         k = range(len(self.x))
-        lift = [f"x{i} = lift({self.x[i]}, everything, {n})" for i in k]
+        lift = [f"x{i} = {self.lift(self.x[i])}" for i in k]
         evaluate = f"y = outputs({self.call([f'seed(x{i}, start - o{i})' for i in k])})"
         gather = [f"g{i} = collect_{collect}(g{i}, y, x{i}, start - o{i})" for i in k]
         results = "g0" if single else f"({''.join(f'g{i}, ' for i in k)})"
@@ -94,51 +104,52 @@ class Text:
             evaluate,
             *(f"g{i} = empty_{collect}(y, x{i})" for i in k),
             *gather,
-            f"for start in range({n}, o{len(k)}, {n}):",
+            f"for start in range({self.n}, o{len(k)}, {self.n}):",
             *("    " + line for line in (lift if fresh else [])),
             f"    {evaluate}",
             *("    " + line for line in gather),
-            f"return value_of(y, x0), {results}" if with_value else f"return {results}",
+            *self.result("value_of(y, x0)", results, with_value),
         )
 
     def derivative(self, with_value: bool) -> str:
         """derivative by one number."""
         return self.function(
             self.everything,
-            f"x0 = lift({self.x[0]}, everything, 1)",
+            f"x0 = {self.lift(self.x[0])}",
             f"y = {self.call(['seed(x0, 0)'])}",
-            "return value_of(y, x0), tangent_of(y, x0)" if with_value else "return tangent_of(y, x0)",
+            *self.result("value_of(y, x0)", "tangent_of(y, x0)", with_value),
         )
 
     def elementwise(self, with_value: bool) -> str:
         """derivative by each number of an array."""
         x = self.x[0]
-        first = f"x0 = lift(number, everything, 1); y = {self.call(['seed(x0, 0)'])}"
         return self.function(
             self.everything,
             f"values, derivatives = empty_pair({x}, everything)",
             "i = 0",
             f"for number in {x}.flat:",
-            f"    {first}",
+            f"    x0 = {self.lift('number')}",
+            f"    y = {self.call(['seed(x0, 0)'])}",
             "    values[i] = value_of(y, x0)",
             "    derivatives[i] = tangent_of(y, x0)",
             "    i += 1",
-            f"return values.reshape({x}.shape), derivatives.reshape({x}.shape)"
-            if with_value
-            else f"return derivatives.reshape({x}.shape)",
+            *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value),
         )
 
     def jvp(self) -> str:
         """jvp: the first half of the arguments are primals, the second their tangents."""
         n = len(self.names) // 2
-        primals, directions = self.names[:n], self.names[n:]
-        lifted = [f"lift_along({x}, {v}, everything)" for x, v in zip(primals, directions, strict=True)]
+        lifted = [f"lift_along({x}, {v}, everything, {int(self.strict)})" for x, v in zip(self.names[:n], self.names[n:], strict=True)]
         return self.function(
             self.everything,
             f"x0 = {lifted[0]}",
             f"y = f({', '.join(['x0', *lifted[1:]])})",
-            "return value_of(y, x0), tangent_of(y, x0)",
+            *self.result("value_of(y, x0)", "tangent_of(y, x0)", True),
         )
+
+    def result(self, value: str, derivative: str, with_value: bool) -> list[str]:
+        again = [] if self.strict else ["if any_nan(result):", f"    return strict({', '.join(self.names)})"]
+        return [f"result = {derivative}", *again, f"return {value}, result" if with_value else "return result"]
 
     def function(self, *lines: str) -> str:
         return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
@@ -182,6 +193,11 @@ class Driver(CPUDispatcher):
         """Compile f itself, and check its result, so that errors are told in terms of f."""
         raise NotImplementedError
 
+    def stub(self, names: Sequence[str], write: Callable[[Sequence[types.Type], bool], Any]) -> Any:
+        """What the entry calls: the driver that ``write`` writes, speculating unless there are duals already."""
+        self._strict = _stub(names, lambda argtypes: write(argtypes, True))
+        return _stub(names, lambda argtypes: write(argtypes, _is_strict(argtypes)))
+
     def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
         # Numba calls this for types that it has no code for, and then what this returns, with args
         prepared = self._converted(args)
@@ -201,6 +217,11 @@ class Driver(CPUDispatcher):
 
     def _converted(self, args: tuple[Any, ...]) -> list[Any]:
         return self.prepared(list(args))
+
+
+def _is_strict(argtypes: Sequence[types.Type]) -> bool:
+    # a derivative inside a derivative does not speculate: it would be compiled four times
+    return any(level_of(t) > 0 for t in argtypes)
 
 
 def _object_mode(function: Callable[..., Any], n: int) -> Any:
@@ -246,7 +267,7 @@ class CompiledTransform(Driver):
 
     def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
         """A function with the parameters, defaults, name and docstring of f."""
-        stub = _stub([f"a{i}" for i in range(len(parameters))], self._write)
+        stub = self.stub([f"a{i}" for i in range(len(parameters))], self._write)
         listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
         scope: dict[str, Any] = {"_stub": stub}
         exec(f"def entry({listed}):\n    return _stub({', '.join(self._names)})\n", scope)
@@ -254,25 +275,24 @@ class CompiledTransform(Driver):
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
-    def _write(self, argtypes: Sequence[types.Type]) -> Any:
+    def _write(self, argtypes: Sequence[types.Type], strict: bool) -> Any:
         """The driver for arguments of these types."""
-        text = Text(argtypes, self._indices, self._starred)
+        text = Text(argtypes, self._indices, self._starred, self._lanes(argtypes, strict), strict)
         if self._kind == "derivative":
             by_array = isinstance(argtypes[self._indices[0]], types.Array)
             written = text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
         else:
             written = text.chunked(
                 self._kind,
-                self._lanes(argtypes),
                 single=not isinstance(self._argnums, tuple),
                 with_value=self._with_value,
                 fresh=writes_to_arguments(self._f.py_func, self._indices),
             )
-        return _function_from(written, {**HELPERS, "f": self._clone})
+        return _function_from(written, {**HELPERS, "f": self._clone, "strict": self._strict})
 
-    def _lanes(self, argtypes: Sequence[types.Type]) -> int:
-        if self._kind == "derivative":
-            return 1
+    def _lanes(self, argtypes: Sequence[types.Type], strict: bool) -> int:
+        if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
+            return 1  # strict because speculation failed: rare, so compiled as small as can be
         most = self._chunk or DEFAULT_LANES
         if not any(isinstance(argtypes[i], types.Array) for i in self._indices):
             most = min(most, len(self._indices))
@@ -293,10 +313,11 @@ class CompiledTransform(Driver):
         shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
         everything = types.BaseTuple.from_types(shown)
         lifted = list(shown)
-        n = self._lanes(shown)
+        strict = _is_strict(shown)
+        n = self._lanes(shown, strict)
         for i in self._indices:
             x = shown[i].dtype if self._kind == "derivative" and isinstance(shown[i], types.Array) else shown[i]
-            lifted[i] = seeding.lifted_type(x, everything, n)
+            lifted[i] = seeding.lifted_type(x, everything, n, strict)
         if self._starred:
             lifted[-1:] = lifted[-1].types
         result = compile_clone(self._clone, lifted, self.__name__)
@@ -319,19 +340,22 @@ class CompiledJvp(Driver):
         self._clone = clone(f)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
-        scope: dict[str, Any] = {"_stub": _stub(names, self._write)}
+        scope: dict[str, Any] = {"_stub": self.stub(names, self._write)}
         exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
         super().__init__(scope["jvp"])
 
-    def _write(self, argtypes: Sequence[types.Type]) -> Any:
-        return _function_from(Text(argtypes, (), False).jvp(), {**HELPERS, "f": self._clone})
+    def _write(self, argtypes: Sequence[types.Type], strict: bool) -> Any:
+        text = Text(argtypes, (), False, 1, strict)
+        return _function_from(text.jvp(), {**HELPERS, "f": self._clone, "strict": self._strict})
 
     def prepared(self, values: list[Any]) -> list[Any]:
         return values  # jvp has checked them
 
     def check(self, argtypes: Sequence[types.Type]) -> None:
         everything = types.BaseTuple.from_types(argtypes)
-        lifted = [seeding.lifted_along_type(x, v, everything) for x, v in zip(argtypes[: self._n], argtypes[self._n :], strict=True)]
+        strict = _is_strict(argtypes)
+        pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
+        lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
         compile_clone(self._clone, lifted, self._f.__name__)
 
 

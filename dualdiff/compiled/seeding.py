@@ -24,6 +24,7 @@ from numba.np import arrayobj
 
 from .types import (
     LANES,
+    SCALARS,
     DualType,
     constant,
     is_at_level,
@@ -36,6 +37,8 @@ from .types import (
     parts,
     result_base,
     tangent_at,
+    unpacked,
+    value,
     value_at,
 )
 from .types import OPTIONS as INLINED
@@ -49,27 +52,27 @@ def base_type(x: types.Type) -> types.Type:
     return element if isinstance(element, (types.Float, DualType)) else types.float64
 
 
-def dual_type(x: types.Type, everything: types.Type, n: int) -> DualType:
+def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> DualType:
     """The type of the duals of argument ``x`` of a function called with ``everything``."""
-    return DualType(1 + level_of(everything), base_type(x), n, LANES)
+    return DualType(1 + level_of(everything), base_type(x), n, LANES if n > 1 else SCALARS, strict)
 
 
-def lifted_type(x: types.Type, everything: types.Type, n: int) -> types.Type:
-    """The type of ``lift(x, everything, n)``."""
-    dual = dual_type(x, everything, n)
+def lifted_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> types.Type:
+    """The type of ``lift(x, everything, n, strict)``."""
+    dual = dual_type(x, everything, n, strict)
     return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
 
 
-def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type) -> DualType:
+def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> DualType:
     """The type of the duals of argument ``x`` along a direction, which may hold duals of a lower level."""
-    ty = dual_type(x, everything, 1)
+    ty = dual_type(x, everything, 1, strict)
     direction = base_type(direction)
     return ty if level_of(direction) <= level_of(ty.base) else ty.with_base(direction)
 
 
-def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Type) -> types.Type:
-    """The type of ``lift_along(x, direction, everything)``."""
-    dual = dual_type_along(x, direction, everything)
+def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> types.Type:
+    """The type of ``lift_along(x, direction, everything, strict)``."""
+    dual = dual_type_along(x, direction, everything, strict)
     return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
 
 
@@ -80,8 +83,8 @@ def _for_compiled_code(name: str, parameters: str) -> Any:
 
 
 size = _for_compiled_code("size", "x")
-lift = _for_compiled_code("lift", "x, everything, n")
-lift_along = _for_compiled_code("lift_along", "x, direction, everything")
+lift = _for_compiled_code("lift", "x, everything, n, strict")
+lift_along = _for_compiled_code("lift_along", "x, direction, everything, strict")
 seed = _for_compiled_code("seed", "x, start")
 empty_gradient = _for_compiled_code("empty_gradient", "y, x")
 collect_gradient = _for_compiled_code("collect_gradient", "result, y, x, start")
@@ -89,6 +92,7 @@ empty_pair = _for_compiled_code("empty_pair", "x, everything")
 outputs = _for_compiled_code("outputs", "y")
 empty_jacobian = _for_compiled_code("empty_jacobian", "y, x")
 collect_jacobian = _for_compiled_code("collect_jacobian", "result, y, x, start")
+any_nan = _for_compiled_code("any_nan", "y")
 value_of = _for_compiled_code("value_of", "y, x")
 tangent_of = _for_compiled_code("tangent_of", "y, x")
 
@@ -104,29 +108,29 @@ def _size(x):
 
 
 @intrinsic(prefer_literal=True)
-def _dual_dtype(typingctx, x, everything, n):
-    dtype = types.DType(dual_type(x, everything, n.literal_value))
-    return dtype(x, everything, n), lambda context, builder, sig, args: context.get_dummy_value()
+def _dual_dtype(typingctx, x, everything, n, strict):
+    dtype = types.DType(dual_type(x, everything, n.literal_value, bool(strict.literal_value)))
+    return dtype(x, everything, n, strict), lambda context, builder, sig, args: context.get_dummy_value()
 
 
 @intrinsic(prefer_literal=True)
-def _constant_dual(typingctx, x, everything, n):
-    ty = dual_type(x, everything, n.literal_value)
+def _constant_dual(typingctx, x, everything, n, strict):
+    ty = dual_type(x, everything, n.literal_value, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
         return constant(context, builder, ty, context.cast(builder, args[0], x, ty.base))
 
-    return ty(x, everything, n), codegen
+    return ty(x, everything, n, strict), codegen
 
 
 @overload(lift, jit_options=OPTIONS, prefer_literal=True)
-def _lift(x, everything, n):
-    lanes = n.literal_value
+def _lift(x, everything, n, strict):
+    lanes, is_strict = n.literal_value, strict.literal_value
     if not isinstance(x, types.Array):
-        return lambda x, everything, n: _constant_dual(x, everything, lanes)
+        return lambda x, everything, n, strict: _constant_dual(x, everything, lanes, is_strict)
 
-    def on_array(x, everything, n):
-        duals = np.empty(x.shape, _dual_dtype(x, everything, lanes))
+    def on_array(x, everything, n, strict):
+        duals = np.empty(x.shape, _dual_dtype(x, everything, lanes, is_strict))
         flat = duals.reshape(duals.size)
         i = 0
         for number in x.flat:
@@ -137,35 +141,36 @@ def _lift(x, everything, n):
     return on_array
 
 
-@intrinsic
-def _along(typingctx, x, direction, everything):
-    ty = dual_type_along(x, direction, everything)
+@intrinsic(prefer_literal=True)
+def _along(typingctx, x, direction, everything, strict):
+    ty = dual_type_along(x, direction, everything, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
         v = context.cast(builder, args[0], x, ty.base)
         t = context.cast(builder, args[1], direction, ty.base)
         return make(context, builder, ty, v, packed(context, builder, ty, [t]))
 
-    return ty(x, direction, everything), codegen
+    return ty(x, direction, everything, strict), codegen
 
 
-@intrinsic
-def _dtype_along(typingctx, x, direction, everything):
-    dtype = types.DType(dual_type_along(x, direction, everything))
-    return dtype(x, direction, everything), lambda context, builder, sig, args: context.get_dummy_value()
+@intrinsic(prefer_literal=True)
+def _dtype_along(typingctx, x, direction, everything, strict):
+    dtype = types.DType(dual_type_along(x, direction, everything, bool(strict.literal_value)))
+    return dtype(x, direction, everything, strict), lambda context, builder, sig, args: context.get_dummy_value()
 
 
-@overload(lift_along, jit_options=OPTIONS)
-def _lift_along(x, direction, everything):
+@overload(lift_along, jit_options=OPTIONS, prefer_literal=True)
+def _lift_along(x, direction, everything, strict):
+    is_strict = strict.literal_value
     if not isinstance(x, types.Array):
-        return lambda x, direction, everything: _along(x, direction, everything)
+        return lambda x, direction, everything, strict: _along(x, direction, everything, is_strict)
 
-    def on_array(x, direction, everything):
-        duals = np.empty(x.shape, _dtype_along(x, direction, everything))
+    def on_array(x, direction, everything, strict):
+        duals = np.empty(x.shape, _dtype_along(x, direction, everything, is_strict))
         flat = duals.reshape(duals.size)
         i = 0
         for number, step in zip(x.flat, direction.flat):  # noqa: B905 (Numba has no strict zip)
-            flat[i] = _along(number, step, everything)
+            flat[i] = _along(number, step, everything, is_strict)
             i += 1
         return duals
 
@@ -392,3 +397,42 @@ def _first_tangent(y, x):
 
 _teach_structure(tangent_of, _first_tangent, _result_dtype)
 _teach_structure(value_of, value_at, _value_dtype)
+
+
+@intrinsic
+def _tangents_tuple(typingctx, dual):
+    ty = types.UniTuple(dual.base, dual.n)
+
+    def codegen(context, builder, sig, args):
+        cells = unpacked(builder, dual, parts(context, builder, dual, args[0]).tangents)
+        return context.make_tuple(builder, ty, cells)
+
+    return ty(dual), codegen
+
+
+@overload(any_nan, jit_options=OPTIONS)
+def _any_nan(y):
+    """Whether there is a NaN in a result."""
+    if is_dual(y):
+        return lambda y: any_nan(value(y)) or any_nan(_tangents_tuple(y))
+    if is_number(y):
+        return lambda y: y != y  # noqa: PLR0124
+    if isinstance(y, types.BaseTuple):
+        cells = " or ".join(f"any_nan(y[{i}])" for i in range(len(y.types))) or "False"
+        scope = {"any_nan": any_nan}
+        exec(f"def on_tuple(y):\n    return {cells}", scope)
+        return scope["on_tuple"]
+
+    def on_sequence(y):
+        found = False
+        for cell in y.flat:
+            found |= any_nan(cell)
+        return found
+
+    def on_list(y):
+        found = False
+        for cell in y:
+            found |= any_nan(cell)
+        return found
+
+    return on_sequence if isinstance(y, types.Array) else on_list

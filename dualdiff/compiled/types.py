@@ -56,14 +56,22 @@ class TangentsType(types.Type):
 
 
 class DualType(types.Type):
-    """The type of a dual number: its nesting level, the type of its value, N, and the layout of its tangents."""
+    """The type of a dual number: its nesting level, the type of its value, N, and the layout of its tangents.
 
-    def __init__(self, level: int, base: types.Type, n: int, layout: str) -> None:
+    Strict duals keep zero tangents zero at every operation. That costs two vector instructions where
+    there was one, so drivers speculate: duals that are not strict make NaN of zero times infinity. NaN
+    never vanishes again from a sum of products, so where none is left the result is the strict one;
+    where one is, the driver runs again with strict duals.
+    """
+
+    def __init__(self, level: int, base: types.Type, n: int, layout: str, strict: bool = True) -> None:
         self.level = level
         self.base = base
         self.n = n
         self.layout = layout
-        super().__init__(name=f"Dual(level={level}, {base}, N={n}, {layout}, rules={_rules_digest()})")
+        self.strict = strict
+        kind = f"{layout}, strict" if strict else layout
+        super().__init__(name=f"Dual(level={level}, {base}, N={n}, {kind}, rules={_rules_digest()})")
 
     @property
     def tangents(self) -> types.Type:
@@ -73,13 +81,13 @@ class DualType(types.Type):
 
     def with_base(self, base: types.Type) -> DualType:
         """The same kind of dual over another type of value."""
-        return DualType(self.level, base, self.n, self.layout)
+        return DualType(self.level, base, self.n, self.layout, self.strict)
 
     def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
         if isinstance(other, DualType) and other.level > self.level:
             return other.unify(typingctx, self)
         if isinstance(other, DualType) and other.level == self.level:
-            if (other.n, other.layout) != (self.n, self.layout):
+            if (other.n, other.layout, other.strict) != (self.n, self.layout, self.strict):
                 return None
             other = other.base
         if is_number(other) or isinstance(other, DualType):
@@ -287,23 +295,23 @@ def _fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Val
     return builder.call(function, [a, b, c])
 
 
-def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool]]) -> ir.Value:
+def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool]], strict: bool) -> ir.Value:
     """The sum of partial * tangent, on numbers or vectors; ``exact`` partials are finite constants.
 
     Tangents alone are contracted to fused multiply-adds where the machine has them; values never.
     """
     total = None
     for partial, tangent, exact in terms:
-        zero = builder.fcmp_ordered("==", tangent, ir.Constant(tangent.type, None))
         if total is None:
-            product = builder.fmul(partial, tangent)
-            total = product if exact else builder.select(zero, tangent, product)
+            longer, shorter = builder.fmul(partial, tangent), tangent
+        elif _has_fma():
+            longer, shorter = _fma(builder, partial, tangent, total), total
         else:
-            if _has_fma():
-                longer = _fma(builder, partial, tangent, total)
-            else:
-                longer = builder.fadd(total, builder.fmul(partial, tangent))
-            total = longer if exact else builder.select(zero, total, longer)
+            longer, shorter = builder.fadd(total, builder.fmul(partial, tangent)), total
+        if strict and not exact:
+            zero = builder.fcmp_ordered("==", tangent, ir.Constant(tangent.type, None))
+            longer = builder.select(zero, shorter, longer)
+        total = longer
     return total
 
 
@@ -330,7 +338,7 @@ def combined(context: Any, builder: ir.IRBuilder, ty: DualType, terms: list[Term
                 for t, value in term
             ]
             vectors.append((*factors, is_exact))
-        return _float_sum(builder, vectors)
+        return _float_sum(builder, vectors, ty.strict)
 
     lanes = []
     columns = [
@@ -344,7 +352,7 @@ def combined(context: Any, builder: ir.IRBuilder, ty: DualType, terms: list[Term
                 (*(context.cast(builder, column[k], t, base) for column, t in zip(cols, tys, strict=True)), e)
                 for cols, tys, e in zip(columns, factor_types, exact, strict=True)
             ]
-            lanes.append(_float_sum(builder, numbers))
+            lanes.append(_float_sum(builder, numbers, ty.strict))
             continue
         total = None
         for (p, t), (p_type, t_type) in zip(columns, factor_types, strict=True):

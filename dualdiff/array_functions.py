@@ -1,0 +1,508 @@
+"""NumPy's array functions on batches of duals.
+
+Three kinds make up almost all. A linear function acts on the tangents as on the values; a product
+follows the product rule; what is composed of other functions is written out, and keeps the value
+that NumPy's own function computes. The lanes of the tangents never meet in one sum: each lane's
+bits are what they would be alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, packed, plain, zeros
+from .array_ufuncs import scaled
+from .dual import Dual, _dual, level_of
+
+Function = Callable[..., Any]
+
+
+def implements(*functions: Any) -> Callable[[Function], Function]:
+    """Enter the decorated function as what these NumPy functions do on batches of duals."""
+
+    def enter(implementation: Function) -> Function:
+        FUNCTIONS.update(dict.fromkeys(functions, implementation))
+        return implementation
+
+    return enter
+
+
+def batch(x: Any) -> DualArray:
+    """The argument that a function is differentiated by, as a DualArray."""
+    x = operand(x)
+    if not isinstance(x, DualArray):
+        raise TypeError("this argument is not a dual, but another is that must be a plain number")
+    return x
+
+
+# --- linear functions of one array ----------------------------------------------------------
+
+
+def linear(function: Function, on_lanes: Function | None = None) -> Function:
+    """Enter a linear function; ``on_lanes`` is it on tangents, whose first axis are the lanes."""
+    on_lanes = on_lanes or _lane_by_lane(function)
+
+    @implements(function)
+    @functools.wraps(function)
+    def on_batch(x: Any, *args: Any, **kwargs: Any) -> Any:
+        x = batch(x)
+        values = function(x._values, *args, **kwargs)
+        if not len(x._tangents):
+            return made(values, zeros((0, *np.shape(values)), x._values), x._level)
+        with np.errstate(all="ignore"):
+            return made(values, on_lanes(x._tangents, *args, **kwargs), x._level)
+
+    return on_batch
+
+
+def _lane_by_lane(function: Function) -> Function:
+    return lambda t, *args, **kwargs: np.stack([function(lane, *args, **kwargs) for lane in t])
+
+
+def _after_lanes(axis: Any) -> Any:
+    """An axis of the values, or several, as axis of the tangents."""
+    if isinstance(axis, (tuple, list)):
+        return tuple(map(_after_lanes, axis))
+    return axis + 1 if axis >= 0 else axis
+
+
+def _axes(t: Any, axis: Any) -> Any:
+    return tuple(range(1, t.ndim)) if axis is None else _after_lanes(axis)
+
+
+def _row(t: Any, axis: Any) -> tuple[Any, int]:
+    """The tangents and the axis of a function that without an axis works on all elements in one row."""
+    return (t.reshape(len(t), -1), 1) if axis is None else (t, _after_lanes(axis))
+
+
+def _sum(t: Any, axis: Any = None, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
+    return np.sum(t, axis=_axes(t, axis), keepdims=keepdims, where=where)
+
+
+def _mean(t: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    counted = np.broadcast_to(where, t.shape[1:])
+    return _sum(t, axis, keepdims, where=where) / np.sum(counted, axis=axis, keepdims=keepdims)
+
+
+def _transpose(t: Any, axes: Any = None) -> Any:
+    if axes is None:
+        axes = range(t.ndim - 1)[::-1]
+    return t.transpose(0, *(1 + axis % (t.ndim - 1) for axis in axes))
+
+
+def _squeeze(t: Any, axis: Any = None) -> Any:
+    if axis is None:
+        axis = [k for k, n in enumerate(t.shape[1:]) if n == 1]
+    return np.squeeze(t, axis=_after_lanes(axis))
+
+
+def _roll(t: Any, shift: Any, axis: Any = None) -> Any:
+    rows, axis = _row(t, axis)
+    return np.roll(rows, shift, axis).reshape(t.shape)
+
+
+def _flattening(function: Function) -> Function:
+    """``function(x, argument, axis=None)`` on lanes."""
+
+    def on_lanes(t: Any, argument: Any, axis: Any = None, **kwargs: Any) -> Any:
+        t, axis = _row(t, axis)
+        return function(t, argument, axis=axis, **kwargs)
+
+    return on_lanes
+
+
+linear(np.sum, _sum)
+linear(np.mean, _mean)
+linear(np.cumsum, lambda t, axis=None: np.cumsum(*_row(t, axis)))
+linear(np.diff, lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)))
+linear(np.trace, lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))))
+linear(np.diagonal, lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))))
+linear(np.transpose, _transpose)
+linear(np.swapaxes, lambda t, axis1, axis2: np.swapaxes(t, *_after_lanes((axis1, axis2))))
+linear(np.moveaxis, lambda t, source, destination: np.moveaxis(t, _after_lanes(source), _after_lanes(destination)))
+linear(np.squeeze, _squeeze)
+linear(np.expand_dims, lambda t, axis: np.expand_dims(t, _after_lanes(axis)))
+linear(np.take, _flattening(np.take))
+linear(np.repeat, _flattening(np.repeat))
+linear(np.delete, _flattening(np.delete))
+linear(np.roll, _roll)
+linear(np.flip, lambda t, axis=None: np.flip(t, _axes(t, axis)))
+linear(np.flipud, lambda t: t[:, ::-1])
+linear(np.fliplr, lambda t: t[:, :, ::-1])
+for _function in (np.tile, np.diag, np.tril, np.triu, np.rot90):
+    linear(_function)
+if hasattr(np, "matrix_transpose"):  # NumPy 2
+    linear(np.matrix_transpose, lambda t: np.swapaxes(t, -1, -2))
+
+
+@implements(np.reshape)
+def _reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+    x = batch(x)
+    shape = newshape if shape is None else shape
+    if order == "F" or (order == "A" and plain(x).flags.fnc):
+        backwards = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)[::-1]
+        return np.transpose(np.reshape(np.transpose(x), backwards))
+    values = np.reshape(x._values, shape)
+    tangents = x._tangents.reshape(len(x._tangents), *values.shape)
+    if np.may_share_memory(plain(values), plain(x)) != np.may_share_memory(plain(tangents), plain(x._tangents)):
+        values, tangents = values.copy(), tangents.copy()  # a view of both or of neither
+    return _array(values, tangents, x._level)
+
+
+@implements(np.ravel)
+def _ravel(x: Any, order: str = "C") -> Any:
+    return np.reshape(x, -1, order="C" if order == "K" else order)
+
+
+def _at_least(function: Function) -> None:
+    @implements(function)
+    def on_batch(*arrays: Any) -> Any:
+        results = [np.reshape(x, function(plain(x)).shape) if level_of(x) else function(x) for x in map(as_batch, arrays)]
+        return results[0] if len(results) == 1 else type(function(0, 0))(results)
+
+
+for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    _at_least(_function)
+
+
+@implements(np.broadcast_to)
+def _broadcast_to(x: Any, shape: Any) -> Any:
+    x = batch(x)
+    values = np.broadcast_to(x._values, shape)
+    lanes = aligned(x._tangents, values.ndim)
+    return _array(values, np.broadcast_to(lanes, lanes.shape[:1] + values.shape), x._level)
+
+
+@implements(np.broadcast_arrays)
+def _broadcast_arrays(*arrays: Any) -> Any:
+    arrays = tuple(map(as_batch, arrays))
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return tuple(np.broadcast_to(x, shape) for x in arrays)
+
+
+@implements(np.pad)
+def _pad(x: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise TypeError(f"pad with mode {mode!r} is not supported for duals")
+    x = batch(x)
+    values = np.pad(x._values, pad_width, mode, **options)
+    widths = [(0, 0), *np.broadcast_to(pad_width, (x.ndim, 2))]
+    options = {} if mode == "constant" else options
+    return _array(values, np.pad(x._tangents, widths, mode, **options), x._level)
+
+
+def _split(function: Function) -> None:
+    @implements(function)
+    def on_batch(x: Any, sections: Any, *axis: Any, **kwargs: Any) -> Any:
+        x = batch(x)
+        grid = np.broadcast_to(np.arange(x.size).reshape(x.shape), x.shape)
+        # the parts of an array of the elements' numbers say which slices to take
+        parts = []
+        for part in function(grid, sections, *axis, **kwargs):
+            start = np.unravel_index(part.flat[0], x.shape) if part.size else (0,) * x.ndim
+            parts.append(x[tuple(slice(a, a + n) for a, n in zip(start, part.shape, strict=True))])
+        return parts
+
+
+for _function in (np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit):
+    _split(_function)
+
+
+# --- linear functions of several arrays -----------------------------------------------------
+
+
+def jointly(function: Function, *operands: Any) -> Any:
+    """``function``, linear in all ``operands`` taken together, some of which are duals."""
+    operands = tuple(map(operand, operands))
+    level = max(map(level_of, operands))
+    if level == 0:
+        return function(*operands)
+    lanes = next(len(x._tangents) for x in operands if level_of(x) == level)
+    values, tangents = [], []
+    for x in operands:
+        dual = level_of(x) == level
+        values.append(x._values if dual else x)
+        tangents.append(x._tangents if dual else zeros((lanes, *x.shape), x))
+    y = function(*values)
+    if not lanes:
+        return made(y, zeros((0, *np.shape(y)), as_batch(y)), level)
+    return made(y, np.stack([function(*lane) for lane in zip(*tangents, strict=True)]), level)
+
+
+def _joining(function: Function) -> None:
+    @implements(function)
+    def on_batches(arrays: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        return jointly(lambda *parts: function(parts, *args, **kwargs), *arrays)
+
+
+for _function in (np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, getattr(np, "row_stack", np.vstack)):
+    _joining(_function)
+
+
+@implements(np.concatenate)
+def _concatenate(arrays: Sequence[Any], axis: Any = 0) -> Any:
+    return jointly(lambda *parts: np.concatenate(parts, axis), *arrays)
+
+
+@implements(np.append)
+def _append(x: Any, values: Any, axis: Any = None) -> Any:
+    x, values = operand(x), operand(values)
+    if axis is None:
+        x, values, axis = x.reshape(-1), values.reshape(-1), 0
+    return np.concatenate([x, values], axis)
+
+
+@implements(np.where)
+def _where(condition: Any, *choices: Any) -> Any:
+    condition = plain(condition)
+    return jointly(lambda a, b: np.where(condition, a, b), *choices) if choices else np.nonzero(condition)
+
+
+@implements(np.select)
+def _select(conditions: Any, choices: Any, default: Any = 0) -> Any:
+    result = default
+    for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
+        result = np.where(plain(condition), as_batch(choice), as_batch(result))
+    return result
+
+
+@implements(np.take_along_axis)
+def _take_along_axis(x: Any, indices: Any, axis: Any = -1) -> Any:
+    return _gathered(batch(x), indices, axis)
+
+
+_gathered = linear(
+    np.take_along_axis,
+    lambda t, indices, axis=-1: np.take_along_axis(_row(t, axis)[0], indices[None], _row(t, axis)[1]),
+)
+
+
+# --- products -------------------------------------------------------------------------------
+
+
+def product(function: Function, *operands: Any) -> Any:
+    """``function``, linear in each of ``operands``, by the product rule."""
+    operands = tuple(map(operand, operands))
+    level = max(map(level_of, operands))
+    values = [x._values if level_of(x) == level else x for x in operands]
+    y = function(*values)
+    terms = []
+    with np.errstate(all="ignore"):
+        for i, x in enumerate(operands):
+            if level_of(x) == level:
+                lanes = [function(*values[:i], lane, *values[i + 1 :]) for lane in x._tangents]
+                terms.append(np.stack(lanes) if lanes else zeros((0, *np.shape(y)), as_batch(y)))
+        return made(y, functools.reduce(np.add, terms), level)
+
+
+def _product(function: Function) -> None:
+    @implements(function)
+    def on_batches(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+        return product(lambda a, b: function(a, b, *args, **kwargs), a, b)
+
+
+for _function in (np.inner, np.tensordot, np.kron, np.cross, np.convolve, np.correlate):
+    _product(_function)
+
+
+@implements(np.einsum)
+def _einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Any:
+    if not isinstance(subscripts, str):
+        raise TypeError("einsum of duals takes its subscripts as text")
+    return product(lambda *parts: np.einsum(subscripts, *parts, optimize=optimize), *operands)
+
+
+@implements(np.outer)
+def _outer(a: Any, b: Any) -> Any:
+    return np.ravel(operand(a))[:, None] * np.ravel(operand(b))
+
+
+@implements(np.vdot)
+def _vdot(a: Any, b: Any) -> Any:
+    return np.dot(np.ravel(operand(a)), np.ravel(operand(b)))
+
+
+@implements(np.dot)
+def _dot(a: Any, b: Any) -> Any:
+    a, b = operand(a), operand(b)
+    if not a.ndim or not b.ndim:
+        return a * b
+    return np.matmul(a, b) if a.ndim <= 2 and b.ndim <= 2 else product(np.dot, a, b)
+
+
+@implements(np.matmul)
+def matmul(a: Any, b: Any) -> Any:
+    """``np.matmul`` of duals: all lanes in one call, in which each lane is a product of its own."""
+    a, b = operand(a), operand(b)
+    level = max(level_of(a), level_of(b))
+    u, du = (a._values, a._tangents) if level_of(a) == level else (a, None)
+    v, dv = (b._values, b._tangents) if level_of(b) == level else (b, None)
+    y = np.matmul(u, v)
+    row, column = a.ndim == 1, b.ndim == 1
+    ndim = max(a.ndim + row, b.ndim + column)
+    terms = []
+    with np.errstate(all="ignore"):
+        if du is not None:
+            terms.append(np.matmul(aligned(du[:, None] if row else du, ndim), v[:, None] if column else v))
+        if dv is not None:
+            terms.append(np.matmul(u[None] if row else u, aligned(dv[..., None] if column else dv, ndim)))
+        lanes = functools.reduce(np.add, terms)
+        return made(y, lanes.reshape(len(lanes), *np.shape(y)), level)
+
+
+# --- functions made of others ---------------------------------------------------------------
+
+
+def composed(*functions: Function) -> Callable[[Function], Function]:
+    """Enter what the decorated function computes for the tangents; the value is the NumPy function's."""
+
+    def enter(composition: Function) -> Function:
+        for function in functions:
+            implements(function)(_with_value_of(function, composition))
+        return composition
+
+    return enter
+
+
+def _with_value_of(function: Function, composition: Function) -> Function:
+    @functools.wraps(function)
+    def on_batch(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            result = composition(*args, **kwargs)
+        level = level_of(result)
+        if level == 0:
+            return result
+        values = function(*(below(x, level) for x in args), **{name: below(x, level) for name, x in kwargs.items()})
+        if isinstance(result, Dual):
+            return _dual(values, result._tangents, level)
+        return _array(values, result._tangents, level)
+
+    return on_batch
+
+
+def below(x: Any, level: int) -> Any:
+    """An argument without its tangents of ``level``."""
+    if isinstance(x, Dual):
+        return x._value if x._level == level else x
+    if isinstance(x, (list, tuple)) and level_of(x) == level:
+        x = as_batch(x)
+    return x._values if isinstance(x, DualArray) and x._level == level else x
+
+
+@composed(np.var)
+def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    x = batch(x)
+    deviation = x - np.mean(x, axis=axis, keepdims=True)
+    total = np.sum(np.square(deviation), axis=axis, keepdims=keepdims)
+    return total / max(x.size / max(np.size(total), 1) - ddof, 0)
+
+
+@composed(np.std)
+def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    # a tangent of a variance 0 is exactly 0, and so it stays: as norm's at the origin
+    return np.sqrt(_var(x, axis, ddof=ddof, keepdims=keepdims))
+
+
+@composed(np.average)
+def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    x, weights = operand(x), operand(weights)
+    if weights.ndim < x.ndim:
+        weights = weights.reshape(weights.shape + (1,) * (x.ndim - 1 - axis % x.ndim))
+    weights = weights + zeros(x.shape, as_batch(plain(x)))
+    return np.sum(x * weights, axis=axis, keepdims=keepdims) / np.sum(weights, axis=axis, keepdims=keepdims)
+
+
+@composed(np.median)
+def _median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    x = _last(batch(x), axis)
+    n = x.shape[-1]
+    middle = np.sort(x, -1)[..., (n - 1) // 2 : n // 2 + 1]
+    middle = np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, middle)
+    return _kept(np.mean(middle, axis=-1), x, axis, keepdims)
+
+
+@implements(np.ptp)
+def _ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
+
+
+@composed(np.nansum)
+def _nansum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.sum(np.where(np.isnan(x), 0.0, x), axis=axis, keepdims=keepdims)
+
+
+@composed(np.nanmean)
+def _nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    known = ~np.isnan(batch(x))
+    return _nansum(x, axis, keepdims=keepdims) / np.sum(known, axis=axis, keepdims=keepdims)
+
+
+@composed(np.nan_to_num)
+def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    return np.where(np.isfinite(x), x, 0.0)
+
+
+@composed(np.trapezoid if hasattr(np, "trapezoid") else np.trapz)
+def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    y = np.moveaxis(operand(y), axis, -1)
+    if x is not None:
+        x = operand(x)
+        dx = np.diff(x) if x.ndim == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
+    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
+
+
+@composed(np.interp)
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+    """Between the points as NumPy; at a point the derivative is that from the right."""
+    x, xp, fp = operand(x), operand(xp), operand(fp)
+    cell = np.searchsorted(plain(xp), plain(x), side="right") - 1
+    j = np.clip(cell, 0, max(len(xp) - 2, 0))
+    k = np.minimum(j + 1, len(xp) - 1)
+    inside = (fp[k] - fp[j]) / (xp[k] - xp[j]) * (x - xp[j]) + fp[j]
+    outer = np.where(cell < 0, fp[0] if left is None else left, fp[-1])
+    if right is not None:
+        outer = np.where(plain(x) > plain(xp)[-1], right, outer)
+    return np.where((cell < 0) | (cell >= len(xp) - 1), outer, inside)
+
+
+@composed(np.polyval)
+def _polyval(p: Any, x: Any) -> Any:
+    p, x = operand(p), operand(x)
+    y = 0.0 * x
+    for coefficient in p:
+        y = y * x + coefficient
+    return y
+
+
+@composed(np.linspace)
+def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0) -> Any:
+    start, stop = np.broadcast_arrays(operand(start), operand(stop))
+    step = np.arange(num, dtype=float) / max(num - endpoint, 1)
+    step = step.reshape(-1, *(1,) * start.ndim)
+    return np.moveaxis(start * (1 - step) + stop * step, 0, axis)
+
+
+@implements(np.clip)
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """The minimum of the maximum, so at a bound the average of inside and outside."""
+    low, high = a_min if min is None else min, a_max if max is None else max
+    if low is not None:
+        x = np.maximum(x, low)
+    return x if high is None else np.minimum(x, high)
+
+
+@implements(np.round, np.around)
+def _round(x: Any, decimals: int = 0) -> Any:
+    x = batch(x)
+    return made(np.round(x._values, decimals), zeros(x._tangents.shape, x._values), x._level)
+
+
+@implements(np.real)
+def _real(x: Any) -> Any:
+    return x

@@ -1,0 +1,171 @@
+"""NumPy's elementwise functions on batches of duals, by look-up in the rule table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import kernels
+from .array import DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, union
+from .dual import Dual, level_of, no_rule
+from .rules import FLAT, RULES, VALUE_ONLY
+
+COMPOSED: dict[Any, Callable[..., Any]] = {}
+"""Ufuncs that are no elementary functions but made of some."""
+
+METHODS: dict[Any, Callable[..., Any]] = {}
+"""Methods of ufuncs, such as (np.add, "reduce")."""
+
+
+def ufunc(function: Any, method: str, *inputs: Any, out: Any = None, where: Any = True, **kwargs: Any) -> Any:
+    """What NumPy calls for a ufunc of duals; ``function`` may also be a ``Function``."""
+    if method == "__call__":
+        if kwargs:
+            raise TypeError(f"{function.__name__} of duals does not take {', '.join(kwargs)}")
+        result = elementary(function, *inputs)
+    elif method == "outer":
+        a, b = map(operand, inputs)
+        result = function(a.reshape(a.shape + (1,) * b.ndim), b, **kwargs)
+    elif (function, method) in METHODS:
+        if where is not True:
+            kwargs["where"], where = where, True
+        result = METHODS[function, method](*inputs, **kwargs)
+    else:
+        raise TypeError(f"{function.__name__}.{method} is not supported for duals")
+    return result if out is None and where is True else _stored(result, out, where)
+
+
+DualArray.ufunc = staticmethod(ufunc)
+
+
+def _bare(x: Any) -> Any:
+    """The value alone, of all levels; Python numbers stay what they are, weak in NumPy's type promotion."""
+    while isinstance(x, Dual):
+        x = x._value
+    return x if isinstance(x, (bool, int, float, np.generic)) else plain(x)
+
+
+def elementary(function: Any, *inputs: Any) -> Any:
+    """A function of the rule table, on duals and all that mixes with them."""
+    if function in VALUE_ONLY:
+        return function(*map(_bare, inputs))
+    if function in COMPOSED:
+        return COMPOSED[function](*inputs)
+    operands = [operand(x) for x in inputs]
+    if function in FLAT:
+        result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
+    elif function in RULES:
+        dtype = np.result_type(*map(_bare, inputs))
+        if dtype.char not in "fd":
+            raise TypeError(f"duals hold float64 or float32 and do not mix with {dtype}")
+        union(*operands)  # raises where numbers of tangents differ
+        alone = sum(isinstance(x, DualArray) for x in operands) == 1
+        result = _apply(function, (), [cast(x, dtype) for x in operands], alone)
+    else:
+        raise no_rule(function)
+    return result if result.ndim else result[()]
+
+
+def _apply(function: Any, path: tuple[int, ...], operands: list[Any], alone: bool) -> Any:
+    """The mixed partial derivative of ``function`` along ``path``, on operands of one type."""
+    level = max(map(level_of, operands))
+    duals = [level > 0 and level_of(x) == level for x in operands]
+    values = [x._values if dual else x for x, dual in zip(operands, duals, strict=True)]
+    tangents = [x._tangents if dual else None for x, dual in zip(operands, duals, strict=True)]
+    if not any(map(level_of, values)):
+        y, dy = kernels.elementwise(function, path, values, tangents, alone)
+        return _array(y, dy, level) if level else y
+    y = _apply(function, path, values, alone)
+    terms = [
+        scaled(_apply(function, (*path, i), values, alone), aligned(t, y.ndim))
+        for i, t in enumerate(tangents)
+        if t is not None
+    ]
+    return _array(y, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
+
+
+def scaled(partial: Any, tangents: Any) -> Any:
+    """Partial derivatives, shape S, times tangents, shape (N,) + S, 0 where a tangent is exactly 0.
+
+    On batches of a lower level it is the derivative of that product: zeros count part by part.
+    """
+    level = max(level_of(partial), level_of(tangents))
+    if level == 0:
+        with np.errstate(all="ignore"):
+            return np.where(tangents == 0, tangents, partial * tangents)
+    ndim = max(partial.ndim, tangents.ndim)
+    p, dp = (partial._values, partial._tangents) if level_of(partial) == level else (partial, None)
+    t, dt = (tangents._values, tangents._tangents) if level_of(tangents) == level else (tangents, None)
+    parts = [] if dp is None else [scaled(aligned(dp, ndim), t)]
+    parts += [] if dt is None else [scaled(p, aligned(dt, ndim))]
+    return _array(scaled(p, t), parts[0] if len(parts) == 1 else parts[0] + parts[1], level)
+
+
+def _stored(result: Any, out: Any, where: Any) -> Any:
+    """``result`` written to the ``out`` of a ufunc, where ``where`` is true."""
+    if isinstance(out, tuple):
+        if len(out) > 1:
+            raise TypeError("out is not supported for functions with several results")
+        (out,) = out
+    if out is None:
+        return np.where(where, result, 0.0)
+    np.copyto(out, result, where=where)
+    return out
+
+
+def _divmod(a: Any, b: Any) -> Any:
+    return np.floor_divide(a, b), np.remainder(a, b)
+
+
+def _ldexp(x: Any, exponent: Any) -> Any:
+    x, exponent = operand(x), operand(exponent)
+    if isinstance(exponent, DualArray):
+        raise TypeError("the second argument of ldexp is an integer")
+    ndim = max(x.ndim, exponent.ndim)
+    values = np.ldexp(x._values, exponent)
+    with np.errstate(all="ignore"):
+        return made(values, np.ldexp(aligned(x._tangents, ndim), exponent), x._level)
+
+
+def _modf(x: Any) -> Any:
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
+COMPOSED.update({np.divmod: _divmod, np.ldexp: _ldexp, np.modf: _modf, np.conjugate: np.positive})
+
+
+# --- reductions of ufuncs -------------------------------------------------------------------
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, axis=0, **options: function(x, axis=axis, **options)
+
+
+def _accumulation(ufunc: Any) -> Callable[..., Any]:
+    def accumulate(x: Any, axis: int = 0) -> Any:
+        x = np.moveaxis(operand(x), axis, 0)
+        total = list(x[:1])
+        for row in x[1:]:
+            total.append(ufunc(total[-1], row))
+        return np.moveaxis(np.stack(total), 0, axis) if total else x.copy()
+
+    return accumulate
+
+
+METHODS.update(
+    {
+        (np.add, "reduce"): _reduction(np.sum),
+        (np.multiply, "reduce"): _reduction(np.prod),
+        (np.maximum, "reduce"): _reduction(np.max),
+        (np.minimum, "reduce"): _reduction(np.min),
+        (np.logical_and, "reduce"): _reduction(np.all),
+        (np.logical_or, "reduce"): _reduction(np.any),
+        (np.add, "accumulate"): _reduction(np.cumsum),
+        (np.multiply, "accumulate"): _reduction(np.cumprod),
+        (np.maximum, "accumulate"): _accumulation(np.maximum),
+        (np.minimum, "accumulate"): _accumulation(np.minimum),
+    }
+)
