@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .array import DualArray as DualArray
-from .array_functions import logsumexp as logsumexp
+from .array_reductions import logsumexp as logsumexp
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
 from .rules import erf as erf

@@ -64,8 +64,10 @@ class DualArray(NDArrayOperatorsMixin):
         values = _real(as_batch(values), "values").copy()
         tangents = _real(as_batch(tangents), "tangents").copy()
         if tangents.shape[1:] != values.shape or not tangents.ndim:
-            expected = ", ".join(map(str, ("N", *values.shape)))
-            raise ValueError(f"values of shape {values.shape} need tangents of shape ({expected}), not {tangents.shape}")
+            raise ValueError(
+                f"for values of shape {values.shape} the tangents have that shape after an axis for the N tangents; "
+                f"their shape is {tangents.shape}"
+            )
         level = 1 + max(level_of(values), level_of(tangents))
         _note_made(level)
         return lift(values, tangents, level)
@@ -103,7 +105,7 @@ class DualArray(NDArrayOperatorsMixin):
         return self._values.dtype
 
     @property
-    def T(self) -> DualArray:
+    def T(self) -> DualArray:  # noqa: N802
         """The transposed view."""
         return np.transpose(self)
 
@@ -192,7 +194,7 @@ class DualArray(NDArrayOperatorsMixin):
         missing = set(levels(source)) - set(levels(self))
         if missing:
             raise TypeError(
-                f"the array holds duals of the levels and numbers of tangents {levels(self)}, so it cannot store one of "
+                f"an array for duals of (level, number of tangents) {levels(self)} cannot store one of "
                 f"{sorted(missing)}: make it with np.zeros_like(x), x being of the kind that it is to hold, or with np.stack"
             )
         tangents: Any = 0.0
@@ -222,7 +224,7 @@ class DualArray(NDArrayOperatorsMixin):
 
     def transpose(self, *axes: Any) -> DualArray:
         """``np.transpose``; the axes are a tuple or several numbers."""
-        return np.transpose(self, axes[0] if len(axes) == 1 else (axes or None))
+        return np.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None))
 
     def flatten(self, order: str = "C") -> DualArray:
         """A copy in one row."""
@@ -269,11 +271,12 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-for _name in (
-    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min nonzero prod "
-    "ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
-).split():
-    setattr(DualArray, _name, _method(getattr(np, _name)))
+for _function in (
+    *(np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot),
+    *(np.max, np.mean, np.min, np.nonzero, np.prod, np.ravel, np.repeat, np.round, np.searchsorted, np.squeeze),
+    *(np.std, np.sum, np.swapaxes, np.take, np.trace, np.var),
+):
+    setattr(DualArray, _function.__name__, _method(_function))
 
 Dual.batch = DualArray
 
@@ -340,6 +343,14 @@ def as_batch(x: Any) -> Any:
     return array
 
 
+def operand(x: Any) -> Any:
+    """What takes part in an operation, as a DualArray or a plain array."""
+    x = as_batch(x)
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("masked arrays do not mix with duals")
+    return x
+
+
 def _row(numbers: Sequence[Any]) -> Any:
     """A batch of one axis of Duals and plain numbers."""
     level = max(map(level_of, numbers))
@@ -349,11 +360,12 @@ def _row(numbers: Sequence[Any]) -> Any:
     lanes = {len(x._tangents) for x, dual in zip(numbers, duals, strict=True) if dual}
     if len(lanes) > 1:
         raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
-    zeros = (0.0,) * lanes.pop()
-    values = _real(_row([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)]), "value of a Dual")
-    rows = zip(*(x._tangents if dual else zeros for x, dual in zip(numbers, duals, strict=True)), strict=True)
+    none = (0.0,) * lanes.pop()
+    values = _row([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)])
+    rows = zip(*(x._tangents if dual else none for x, dual in zip(numbers, duals, strict=True)), strict=True)
     tangents = [_row(row) for row in rows]
-    return lift(values, _real(np.stack(tangents), "tangent of a Dual") if tangents else np.zeros((0, len(numbers))), level)
+    tangents = np.stack(tangents) if tangents else np.zeros((0, len(numbers)))
+    return lift(_real(values, "values of Duals"), _real(tangents, "tangents of Duals"), level)
 
 
 def _array_of(x: Dual) -> DualArray:

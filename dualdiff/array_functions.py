@@ -1,22 +1,22 @@
 """NumPy's array functions on batches of duals.
 
-Three kinds make up almost all. A linear function acts on the tangents as on the values; a product
-follows the product rule; what is composed of other functions is written out, and keeps the value
-that NumPy's own function computes. The lanes of the tangents never meet in one sum: each lane's
-bits are what they would be alone.
+Here are those of two kinds: a linear function acts on the tangents as on the values, and a product
+follows the product rule. The lanes of the tangents never meet in one sum: each lane's bits are what
+they would be alone.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, packed, plain, zeros
-from .array_ufuncs import scaled
-from .dual import Dual, _dual, level_of
+from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, plain, zeros
+from .array_ufuncs import COMPOSED, of_one_type
+from .dual import level_of
 
 Function = Callable[..., Any]
 
@@ -129,6 +129,7 @@ linear(np.expand_dims, lambda t, axis: np.expand_dims(t, _after_lanes(axis)))
 linear(np.take, _flattening(np.take))
 linear(np.repeat, _flattening(np.repeat))
 linear(np.delete, _flattening(np.delete))
+linear(np.take_along_axis, lambda t, indices, axis=-1: _flattening(np.take_along_axis)(t, indices[None], axis))
 linear(np.roll, _roll)
 linear(np.flip, lambda t, axis=None: np.flip(t, _axes(t, axis)))
 linear(np.flipud, lambda t: t[:, ::-1])
@@ -161,7 +162,7 @@ def _ravel(x: Any, order: str = "C") -> Any:
 def _at_least(function: Function) -> None:
     @implements(function)
     def on_batch(*arrays: Any) -> Any:
-        results = [np.reshape(x, function(plain(x)).shape) if level_of(x) else function(x) for x in map(as_batch, arrays)]
+        results = [np.reshape(x, function(plain(x)).shape) for x in map(as_batch, arrays)]
         return results[0] if len(results) == 1 else type(function(0, 0))(results)
 
 
@@ -212,6 +213,20 @@ for _function in (np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit):
     _split(_function)
 
 
+@implements(np.real)
+def _real(x: Any) -> Any:
+    return x
+
+
+def merged_last(x: Any, axis: Any = None) -> Any:
+    """``x`` with all axes of ``axis``, as given to a reduction, merged into the last one."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = sorted(k % x.ndim for k in axes)
+    others = [k for k in range(x.ndim) if k not in axes]
+    shape = [x.shape[k] for k in others]
+    return x.transpose(*others, *axes).reshape(*shape, math.prod(x.shape[k] for k in axes))
+
+
 # --- linear functions of several arrays -----------------------------------------------------
 
 
@@ -259,7 +274,9 @@ def _append(x: Any, values: Any, axis: Any = None) -> Any:
 @implements(np.where)
 def _where(condition: Any, *choices: Any) -> Any:
     condition = plain(condition)
-    return jointly(lambda a, b: np.where(condition, a, b), *choices) if choices else np.nonzero(condition)
+    if not choices:
+        return np.nonzero(condition)
+    return jointly(lambda a, b: np.where(condition, a, b), *of_one_type(*choices))
 
 
 @implements(np.select)
@@ -268,17 +285,6 @@ def _select(conditions: Any, choices: Any, default: Any = 0) -> Any:
     for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
         result = np.where(plain(condition), as_batch(choice), as_batch(result))
     return result
-
-
-@implements(np.take_along_axis)
-def _take_along_axis(x: Any, indices: Any, axis: Any = -1) -> Any:
-    return _gathered(batch(x), indices, axis)
-
-
-_gathered = linear(
-    np.take_along_axis,
-    lambda t, indices, axis=-1: np.take_along_axis(_row(t, axis)[0], indices[None], _row(t, axis)[1]),
-)
 
 
 # --- products -------------------------------------------------------------------------------
@@ -334,8 +340,7 @@ def _dot(a: Any, b: Any) -> Any:
     return np.matmul(a, b) if a.ndim <= 2 and b.ndim <= 2 else product(np.dot, a, b)
 
 
-@implements(np.matmul)
-def matmul(a: Any, b: Any) -> Any:
+def _matmul(a: Any, b: Any) -> Any:
     """``np.matmul`` of duals: all lanes in one call, in which each lane is a product of its own."""
     a, b = operand(a), operand(b)
     level = max(level_of(a), level_of(b))
@@ -354,155 +359,9 @@ def matmul(a: Any, b: Any) -> Any:
         return made(y, lanes.reshape(len(lanes), *np.shape(y)), level)
 
 
-# --- functions made of others ---------------------------------------------------------------
-
-
-def composed(*functions: Function) -> Callable[[Function], Function]:
-    """Enter what the decorated function computes for the tangents; the value is the NumPy function's."""
-
-    def enter(composition: Function) -> Function:
-        for function in functions:
-            implements(function)(_with_value_of(function, composition))
-        return composition
-
-    return enter
-
-
-def _with_value_of(function: Function, composition: Function) -> Function:
-    @functools.wraps(function)
-    def on_batch(*args: Any, **kwargs: Any) -> Any:
-        with np.errstate(all="ignore"):
-            result = composition(*args, **kwargs)
-        level = level_of(result)
-        if level == 0:
-            return result
-        values = function(*(below(x, level) for x in args), **{name: below(x, level) for name, x in kwargs.items()})
-        if isinstance(result, Dual):
-            return _dual(values, result._tangents, level)
-        return _array(values, result._tangents, level)
-
-    return on_batch
-
-
-def below(x: Any, level: int) -> Any:
-    """An argument without its tangents of ``level``."""
-    if isinstance(x, Dual):
-        return x._value if x._level == level else x
-    if isinstance(x, (list, tuple)) and level_of(x) == level:
-        x = as_batch(x)
-    return x._values if isinstance(x, DualArray) and x._level == level else x
-
-
-@composed(np.var)
-def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    x = batch(x)
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.sum(np.square(deviation), axis=axis, keepdims=keepdims)
-    return total / max(x.size / max(np.size(total), 1) - ddof, 0)
-
-
-@composed(np.std)
-def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    # a tangent of a variance 0 is exactly 0, and so it stays: as norm's at the origin
-    return np.sqrt(_var(x, axis, ddof=ddof, keepdims=keepdims))
-
-
-@composed(np.average)
-def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
-    if weights is None:
-        return np.mean(x, axis=axis, keepdims=keepdims)
-    x, weights = operand(x), operand(weights)
-    if weights.ndim < x.ndim:
-        weights = weights.reshape(weights.shape + (1,) * (x.ndim - 1 - axis % x.ndim))
-    weights = weights + zeros(x.shape, as_batch(plain(x)))
-    return np.sum(x * weights, axis=axis, keepdims=keepdims) / np.sum(weights, axis=axis, keepdims=keepdims)
-
-
-@composed(np.median)
-def _median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    x = _last(batch(x), axis)
-    n = x.shape[-1]
-    middle = np.sort(x, -1)[..., (n - 1) // 2 : n // 2 + 1]
-    middle = np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, middle)
-    return _kept(np.mean(middle, axis=-1), x, axis, keepdims)
-
-
-@implements(np.ptp)
-def _ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
-
-
-@composed(np.nansum)
-def _nansum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return np.sum(np.where(np.isnan(x), 0.0, x), axis=axis, keepdims=keepdims)
-
-
-@composed(np.nanmean)
-def _nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    known = ~np.isnan(batch(x))
-    return _nansum(x, axis, keepdims=keepdims) / np.sum(known, axis=axis, keepdims=keepdims)
-
-
-@composed(np.nan_to_num)
-def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    return np.where(np.isfinite(x), x, 0.0)
-
-
-@composed(np.trapezoid if hasattr(np, "trapezoid") else np.trapz)
-def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = np.moveaxis(operand(y), axis, -1)
-    if x is not None:
-        x = operand(x)
-        dx = np.diff(x) if x.ndim == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
-    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
-
-
-@composed(np.interp)
-def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
-    """Between the points as NumPy; at a point the derivative is that from the right."""
-    x, xp, fp = operand(x), operand(xp), operand(fp)
-    cell = np.searchsorted(plain(xp), plain(x), side="right") - 1
-    j = np.clip(cell, 0, max(len(xp) - 2, 0))
-    k = np.minimum(j + 1, len(xp) - 1)
-    inside = (fp[k] - fp[j]) / (xp[k] - xp[j]) * (x - xp[j]) + fp[j]
-    outer = np.where(cell < 0, fp[0] if left is None else left, fp[-1])
-    if right is not None:
-        outer = np.where(plain(x) > plain(xp)[-1], right, outer)
-    return np.where((cell < 0) | (cell >= len(xp) - 1), outer, inside)
-
-
-@composed(np.polyval)
-def _polyval(p: Any, x: Any) -> Any:
-    p, x = operand(p), operand(x)
-    y = 0.0 * x
-    for coefficient in p:
-        y = y * x + coefficient
-    return y
-
-
-@composed(np.linspace)
-def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0) -> Any:
-    start, stop = np.broadcast_arrays(operand(start), operand(stop))
-    step = np.arange(num, dtype=float) / max(num - endpoint, 1)
-    step = step.reshape(-1, *(1,) * start.ndim)
-    return np.moveaxis(start * (1 - step) + stop * step, 0, axis)
-
-
-@implements(np.clip)
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """The minimum of the maximum, so at a bound the average of inside and outside."""
-    low, high = a_min if min is None else min, a_max if max is None else max
-    if low is not None:
-        x = np.maximum(x, low)
-    return x if high is None else np.minimum(x, high)
-
-
-@implements(np.round, np.around)
-def _round(x: Any, decimals: int = 0) -> Any:
-    x = batch(x)
-    return made(np.round(x._values, decimals), zeros(x._tangents.shape, x._values), x._level)
-
-
-@implements(np.real)
-def _real(x: Any) -> Any:
-    return x
+COMPOSED[np.matmul] = _matmul
+if hasattr(np, "vecdot"):  # NumPy 2
+    COMPOSED[np.vecdot] = lambda a, b: np.sum(operand(a) * operand(b), axis=-1)
+if hasattr(np, "matvec"):
+    COMPOSED[np.matvec] = lambda a, b: np.matmul(operand(a), operand(b)[..., None])[..., 0]
+    COMPOSED[np.vecmat] = lambda a, b: np.matmul(operand(a)[..., None, :], operand(b))[..., 0, :]

@@ -47,22 +47,27 @@ def _bare(x: Any) -> Any:
     return x if isinstance(x, (bool, int, float, np.generic)) else plain(x)
 
 
+def of_one_type(*inputs: Any) -> list[Any]:
+    """The inputs as DualArrays and plain arrays of the float type that NumPy gives their result."""
+    dtype = np.result_type(*map(_bare, inputs))
+    if dtype.char not in "fd":
+        raise TypeError(f"duals hold float64 or float32 and do not mix with {dtype}")
+    return [cast(operand(x), dtype) for x in inputs]
+
+
 def elementary(function: Any, *inputs: Any) -> Any:
     """A function of the rule table, on duals and all that mixes with them."""
     if function in VALUE_ONLY:
         return function(*map(_bare, inputs))
     if function in COMPOSED:
         return COMPOSED[function](*inputs)
-    operands = [operand(x) for x in inputs]
+    operands = [as_batch(x) for x in inputs]
     if function in FLAT:
         result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
     elif function in RULES:
-        dtype = np.result_type(*map(_bare, inputs))
-        if dtype.char not in "fd":
-            raise TypeError(f"duals hold float64 or float32 and do not mix with {dtype}")
         union(*operands)  # raises where numbers of tangents differ
         alone = sum(isinstance(x, DualArray) for x in operands) == 1
-        result = _apply(function, (), [cast(x, dtype) for x in operands], alone)
+        result = _apply(function, (), of_one_type(*inputs), alone)
     else:
         raise no_rule(function)
     return result if result.ndim else result[()]

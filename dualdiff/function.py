@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 
+_NUMBERS = {float, int, np.float64}
+
+
 class Function:
     """An elementary function of real numbers: an entry of the rule table that is not a NumPy ufunc.
 
@@ -32,7 +35,7 @@ class Function:
     def __call__(self, *args: Any) -> Any:
         if len(args) != self.nin:
             raise TypeError(f"{self.__name__} takes {self.nin} arguments, {len(args)} were given")
-        if all(type(a) is float or type(a) is np.float64 for a in args):
+        if all(type(a) in _NUMBERS for a in args):
             with np.errstate(all="ignore"):
                 return np.float64(self.definition(*map(np.float64, args)))
         for arg in args:

@@ -87,8 +87,8 @@ def _as_tables(
     duals = [t for t in tangents if t is not None]
     whole = all(v.size == 1 or (v.shape == shape and v.flags.c_contiguous) for v in values)
     if whole and all(t.flags.c_contiguous for t in duals):
-        lead = [1] * len(values) + [len(t) for t in duals]
-        tables = [a.reshape(n, 1, -1) if n else a.reshape(0, 1, 1) for n, a in zip(lead, (*values, *duals), strict=True)]
+        tables = [v.reshape(1, 1, -1) for v in values]
+        tables += [t.reshape(len(t), 1, -1) if t.size else t.reshape(0, 1, 1) for t in duals]
         return 1, prod(shape), tables, None
     operands = [v.reshape((1,) * (1 + len(shape) - v.ndim) + v.shape) for v in values]
     operands += [t.reshape(t.shape[:1] + (1,) * (1 + len(shape) - t.ndim) + t.shape[1:]) for t in duals]

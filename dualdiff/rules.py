@@ -19,8 +19,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,14 +27,13 @@ from .function import Function as Function
 from .special import digamma as digamma
 from .special import gamma as gamma
 from .special import lgamma as lgamma
-from .special import lowered_power, power_slope, sinc_slope
+from .special import power_log, power_slope, sinc_slope
 from .special import polygamma as polygamma
 
 Partial = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """The partial derivatives of one elementary function, one per argument."""
 
     function: Any
@@ -142,11 +140,11 @@ rule(np.degrees, lambda x, y: 180 / np.pi)
 # --- powers and roots -----------------------------------------------------------------------
 
 
-def _times_power(c, x, p, y):
-    # c x^p, where y = x^p: near overflow and underflow y has lost its digits, x^(p/2) has not
-    extreme = not 1e-290 < np.absolute(y) < 1e300
-    half = np.power(x, 0.5 * p) if extreme else 1.0
-    return c * half * (half if extreme else y)
+# Near overflow and underflow x^p has lost its digits, while x^(p/2), twice, has not.
+
+
+def _is_extreme(y):
+    return not 1e-290 < np.absolute(y) < 1e300
 
 
 def _power_by_base_alone(x, p, y):
@@ -154,49 +152,58 @@ def _power_by_base_alone(x, p, y):
     return p if p == 0 and x == 0 else power_slope(x, p)
 
 
-def _power_by_exponent(x, p, y):
-    # x^(p + k) ~= y + y log(x) k;  at x = 0 it is 0 where p > 0, else -inf
-    at_zero = 0.0 if p > 0 else -np.inf
-    return at_zero if x == 0 else _times_power(np.log(x), x, p, y)
-
-
 for _power in (np.power, np.float_power):
-    # (x + h)^p ~= y + p x^(p-1) h
+    # (x + h)^(p + k) ~= y + p x^(p-1) h + y log(x) k
     rule(
         _power,
         lambda x, p, y: power_slope(x, p),
-        _power_by_exponent,
-        alone=(_power_by_base_alone, _power_by_exponent),
+        lambda x, p, y: power_log(x, p),
+        alone=(_power_by_base_alone, lambda x, p, y: power_log(x, p)),
     )
 
 
 def _power_slope_by_base(x, p, y):
-    # p (p - 1) x^(p-2).  For whole p exactly so, and 0 once p is used up; otherwise y/x saves a power
-    closed = p == np.trunc(p) or x == 0 or not 1e-290 < np.absolute(y) < 1e300
-    return p * power_slope(x, p - 1) if closed else (p - 1) * y / x
+    # p (p - 1) x^(p-2).  Cases:
+    # 1. p whole: as it stands, and 0 once p is used up
+    # 2. y in range: y/x saves a power
+    # 3. otherwise by halves h = x^(p/2) / x, with the sign of x^p
+    extreme = _is_extreme(y) and p != 0
+    h = np.power(np.absolute(x), 0.5 * p) / x if extreme else 1.0
+    sign = np.copysign(1.0, x) * np.copysign(1.0, y) * np.copysign(1.0, p)
+    whole = p == np.trunc(p) and 0 < np.absolute(p) < 2.0**52
+    by_steps = p * power_slope(x, p - 1) if whole or x == 0 else (p - 1) * y / x
+    return sign * (p * (p - 1) * h) * h if extreme and x != 0 else by_steps
 
 
 def _power_slope_by_base_alone(x, p, y):
     return p - 1 if p == 1 and x == 0 else _power_slope_by_base(x, p, y)
 
 
-def _power_slope_by_exponent(x, p, y):
-    # x^(p-1) (1 + p log(x)), a product that is never inf - inf
-    lowered = lowered_power(x, p)
-    return _times_power(1 + p * np.log(x), x, p - 1, lowered) if lowered != 0 else lowered
+def _power_by_both(x, p, y):
+    # x^(p-1) (1 + p log(x)), a product, which is never inf - inf
+    z = np.power(x, p)
+    half = np.power(x, 0.5 * p) if _is_extreme(z) else 1.0
+    slope = 1 + p * np.log(x)
+    lowered = np.power(x, p - 1) if x == 0 else 1.0
+    at_zero = slope * lowered if lowered != 0 else lowered
+    return at_zero if x == 0 else slope * (half if _is_extreme(z) else z) / x * half
+
+
+def _power_log_by_exponent(x, p, y):
+    # x^p log(x)^2
+    z = np.power(x, p)
+    half = np.power(x, 0.5 * p) if _is_extreme(z) else 1.0
+    at_zero = 0.0 if p > 0 else np.inf
+    return at_zero if x == 0 else np.log(x) * np.log(x) * half * (half if _is_extreme(z) else z)
 
 
 rule(
     power_slope,
     _power_slope_by_base,
-    _power_slope_by_exponent,
-    alone=(_power_slope_by_base_alone, _power_slope_by_exponent),
+    _power_by_both,
+    alone=(_power_slope_by_base_alone, _power_by_both),
 )
-rule(
-    lowered_power,
-    lambda x, p, y: power_slope(x, p - 1),
-    lambda x, p, y: _power_by_exponent(x, p - 1, y),
-)
+rule(power_log, _power_by_both, _power_log_by_exponent)
 
 # sqrt(x + h) ~= y + h / (2 y)
 rule(np.sqrt, lambda x, y: 0.5 / y)

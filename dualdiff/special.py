@@ -17,13 +17,13 @@ from .function import Function
 def power_slope(x, p):
     """p x^(p - 1), by x the derivative of x^p; p - 1 is rounded nowhere."""
     # Cases:
-    # 1. p whole: never through a logarithm, and in two parts, of which none is subnormal
+    # 1. p whole: never through a logarithm, and in two parts, neither of them subnormal
     # 2. x^p in range: divided by x
     # 3. x = 0 or infinite: so is the power
     # 4. x^p near overflow or underflow: by halves
-    if p == np.trunc(p):
+    if p == np.trunc(p) and np.absolute(p) < 2.0**52:
         k = p // 2
-        return p * x**k * x ** (p - 1 - k) if p != 0 or x == 0 else 0.0
+        return p * x**k * x ** (p - k - 1) if p != 0 or x == 0 else 0.0
     y = x**p
     if 1e-290 < y < 1e300:
         return p * y / x
@@ -34,10 +34,15 @@ def power_slope(x, p):
 
 
 @Function
-def lowered_power(x, p):
-    """x^(p - 1), also where p - 1 has to be rounded."""
+def power_log(x, p):
+    """x^p log(x), by p the derivative of x^p; at x = 0 it is 0 where p > 0, else -inf."""
+    if x == 0:
+        return 0.0 if p > 0 else -np.inf
     y = x**p
-    return y / x if p != np.trunc(p) and 1e-290 < y < 1e300 else x ** (p - 1)
+    if 1e-290 < y < 1e300:
+        return y * np.log(x)
+    half = x ** (0.5 * p)
+    return half * np.log(x) * half
 
 
 # --- the cardinal sine ----------------------------------------------------------------------

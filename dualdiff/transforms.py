@@ -12,7 +12,6 @@ written to, and the result does not depend on ``chunk``, to the bit.
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -363,6 +362,8 @@ def _checked(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Seq
 
 def _positional(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> tuple[Any, ...]:
     """The arguments with those given by keyword or default in their places; ``kwargs`` loses them."""
+    import inspect  # slow to import, and rarely needed
+
     try:
         bound = inspect.signature(f).bind(*args, **kwargs)
     except ValueError:  # a builtin without a signature

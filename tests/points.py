@@ -227,11 +227,11 @@ ROWS = (
         magnitudes={(0,): below(2, lambda x: mp.gamma(x) * mp.log(2 + abs(x)))},
     ),
     Row(
-        rules.lgamma, "loggamma(x)", (16, 64), edges=((-30, -3),), branch=(MINIMUM, *POLES),
+        rules.lgamma, "loggamma(x)", (16, 64), domain=((-300, LARGEST),), edges=((-300, -3),), branch=(MINIMUM, *POLES),
         slopes=("polygamma(0, x)",), magnitudes={(0,): below(2)},
     ),
     Row(
-        rules.digamma, "polygamma(0, x)", (16, 64), edges=((-30, -3),), branch=(MINIMUM, *POLES),
+        rules.digamma, "polygamma(0, x)", (16, 64), domain=((-300, LARGEST),), edges=((-300, -3),), branch=(MINIMUM, *POLES),
         magnitudes={(0, 0): below(0)},
     ),
     Row(
@@ -251,7 +251,7 @@ ROWS = (
 HELPERS = frozenset(
     {
         "cosine", "gauss", "hyp1", "logistic2", "logistic2_slope", "logistic_slope",
-        "lowered_power", "omsq", "sech2", "sinc_slope", "turn",
+        "power_log", "power_slope", "omsq", "sech2", "sinc_slope", "turn",
     }
 )  # fmt: skip
 """Functions that only rules call: their derivatives are second derivatives of the rows."""

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 from .scalars import type_of_function as type_of_function
-from .types import typeof_dual as type_of_dual
+from .types import type_of_dual as type_of_dual

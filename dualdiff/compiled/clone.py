@@ -49,18 +49,19 @@ class Clone(CPUDispatcher):
     Numba cannot hand an array of duals to Python, so no wrapper for calls from Python is compiled.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, inlined: bool) -> None:
         options = {
             "nopython": True,
             "nogil": True,
             "error_model": "numpy",
             "no_cpython_wrapper": True,
             "no_cfunc_wrapper": True,
+            "forceinline": inlined,
         }
         super().__init__(function, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
 
 
 @functools.cache
-def clone(dispatcher: Any) -> Any:
-    """The clone of a dispatcher; the dispatcher itself stays untouched."""
-    return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func)
+def clone(dispatcher: Any, inlined: bool = False) -> Any:
+    """The clone of a dispatcher, if wanted one that is inlined where it is called; the dispatcher stays untouched."""
+    return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func, inlined)

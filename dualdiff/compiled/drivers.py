@@ -26,6 +26,9 @@ DEFAULT_LANES = 8
 """Tangents per pass over an array. Two AVX registers of doubles pay for the values that each pass
 computes again; four pay off only where f is long and n is large."""
 
+NESTED_LANES = 4
+"""The same over arrays of duals, where an operation is written out for every pair of tangents."""
+
 MOST_LANES = 32
 """A longer chunk is taken in passes of so many: LLVM's compile time and the registers set the limit."""
 
@@ -100,13 +103,11 @@ class Text:
             *lift,
             "o0 = 0",
             *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
-            "start = 0",
-            evaluate,
-            *(f"g{i} = empty_{collect}(y, x{i})" for i in k),
-            *gather,
-            f"for start in range({self.n}, o{len(k)}, {self.n}):",
+            f"for start in range(0, max(o{len(k)}, 1), {self.n}):",
             *("    " + line for line in (lift if fresh else [])),
             f"    {evaluate}",
+            "    if start == 0:",
+            *(f"        g{i} = empty_{collect}(y, x{i})" for i in k),
             *("    " + line for line in gather),
             *self.result("value_of(y, x0)", results, with_value),
         )
@@ -249,7 +250,7 @@ class CompiledTransform(Driver):
         self._names = [p.name for p in parameters]
         self._starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self._indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
-        self._clone = clone(f)
+        self._clone = clone(f, inlined=True)
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -293,7 +294,7 @@ class CompiledTransform(Driver):
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool) -> int:
         if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
             return 1  # strict because speculation failed: rare, so compiled as small as can be
-        most = self._chunk or DEFAULT_LANES
+        most = self._chunk or (NESTED_LANES if _is_strict(argtypes) else DEFAULT_LANES)
         if not any(isinstance(argtypes[i], types.Array) for i in self._indices):
             most = min(most, len(self._indices))
         return min(most, MOST_LANES)
@@ -337,7 +338,7 @@ class CompiledJvp(Driver):
     def __init__(self, f: Any, n: int) -> None:
         self._f = f
         self._n = n
-        self._clone = clone(f)
+        self._clone = clone(f, inlined=True)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
         scope: dict[str, Any] = {"_stub": self.stub(names, self._write)}

@@ -24,6 +24,7 @@ from numba.np import arrayobj
 
 from .types import (
     LANES,
+    OPTIONS,
     SCALARS,
     DualType,
     constant,
@@ -41,9 +42,6 @@ from .types import (
     value,
     value_at,
 )
-from .types import OPTIONS as INLINED
-
-OPTIONS = {"error_model": "numpy"}
 
 
 def base_type(x: types.Type) -> types.Type:
@@ -390,7 +388,7 @@ def _teach_structure(function: Any, on_number: Any, dtype: Any) -> None:
         raise TypingError(f"the derivative of a result of type {y} is not defined")
 
 
-@njit(**INLINED)
+@njit(**OPTIONS)
 def _first_tangent(y, x):
     return tangent_at(y, x, 0)
 

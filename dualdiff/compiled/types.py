@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -16,12 +16,10 @@ from numba.extending import (
     intrinsic,
     lower_cast,
     models,
-    overload,
     register_model,
     unbox,
 )
 
-from .. import chain
 from ..dual import Dual, _restored
 from ..rules import RULES
 
@@ -254,12 +252,12 @@ def _box_dual(ty: DualType, val: Any, c: Any) -> Any:
     return result
 
 
-def typeof_dual(dual: Dual) -> DualType:
+def type_of_dual(dual: Dual) -> DualType:
     """The Numba type of a ``Dual`` from Python."""
     from numba import typeof
 
     def base_type(x: Any) -> types.Type:
-        return typeof_dual(x) if isinstance(x, Dual) else typeof(x)
+        return type_of_dual(x) if isinstance(x, Dual) else typeof(x)
 
     base = base_type(dual.value)
     for tangent in dual.tangents:
@@ -295,157 +293,84 @@ def _fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Val
     return builder.call(function, [a, b, c])
 
 
-def _float_sum(builder: ir.IRBuilder, terms: list[tuple[ir.Value, ir.Value, bool]], strict: bool) -> ir.Value:
-    """The sum of partial * tangent, on numbers or vectors; ``exact`` partials are finite constants.
+Typed = tuple[types.Type, ir.Value]
+"""A value in LLVM and its Numba type."""
 
-    Tangents alone are contracted to fused multiply-adds where the machine has them; values never.
+
+class Lanes(NamedTuple):
+    """The tangents of a dual in LLVM, and the Numba type of the dual."""
+
+    dual: DualType
+    tangents: ir.Value
+
+
+def _added(context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, strict: bool) -> Any:
+    """``total`` + partial * tangent, of type ``ty``; see ``dual.scaled`` for the product of duals.
+
+    ``total`` may be None. Tangents are contracted to fused multiply-adds where the machine has them;
+    values never are.
     """
-    total = None
-    for partial, tangent, exact in terms:
-        if total is None:
-            longer, shorter = builder.fmul(partial, tangent), tangent
-        elif _has_fma():
-            longer, shorter = _fma(builder, partial, tangent, total), total
-        else:
-            longer, shorter = builder.fadd(total, builder.fmul(partial, tangent)), total
-        if strict and not exact:
-            zero = builder.fcmp_ordered("==", tangent, ir.Constant(tangent.type, None))
-            longer = builder.select(zero, shorter, longer)
-        total = longer
-    return total
+    if isinstance(ty, DualType):
+        sides = [_split(context, builder, ty.level, *side) for side in (partial, tangent)]
+        (p_value, p_tangents), (t_value, t_tangents) = sides
+        old = parts(context, builder, ty, total) if total is not None else None
+        value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, strict)
+        terms = [(p_value, t_tangents)] * (t_tangents is not None) + [(p_tangents, t_value)] * (p_tangents is not None)
+        strict = strict and ty.strict
+        return make(context, builder, ty, value, _lanes(context, builder, ty, old.tangents if old else None, terms, strict))
+    exact = isinstance(partial[0], types.Integer)  # a constant of the rule, and finite
+    p, t = (context.cast(builder, value, kind, ty) for kind, value in (partial, tangent))
+    return _fused(builder, total, p, t, strict and not exact)
 
 
-Term = tuple[tuple[types.Type, ir.Value], tuple[types.Type, ir.Value]]
+def _fused(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, strict: bool) -> ir.Value:
+    """``total`` + p * t on numbers or vectors; if strict, 0 * anything is 0 for a tangent 0."""
+    if total is None:
+        longer, shorter = builder.fmul(p, t), t
+    elif _has_fma():
+        longer, shorter = _fma(builder, p, t, total), total
+    else:
+        longer, shorter = builder.fadd(total, builder.fmul(p, t)), total
+    if strict:
+        longer = builder.select(builder.fcmp_ordered("==", t, ir.Constant(t.type, None)), shorter, longer)
+    return longer
 
 
-def combined(context: Any, builder: ir.IRBuilder, ty: DualType, terms: list[Term]) -> ir.Value:
-    """The tangents of ``ty``: the sum over ``terms`` of partial times tangent, lane by lane.
+def _split(context: Any, builder: ir.IRBuilder, level: int, ty: types.Type, number: ir.Value) -> tuple[Typed, Any]:
+    """The value and the tangents (or None) of a number, at a level."""
+    if level_of(ty) < level:
+        return (ty, number), None
+    dual = parts(context, builder, ty, number)
+    return (ty.base, dual.value), Lanes(ty, dual.tangents)
 
-    Either factor of a term is one number for all lanes, or a pair (dual type, its tangents).
+
+def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], strict: bool) -> ir.Value:
+    """The tangents of a dual: ``total`` plus, over the terms, partial * tangent, lane by lane.
+
+    In each term one factor is a number, the other is lanes of the same kind.
     """
-    base = ty.base
-    exact = [isinstance(partial_type, types.Integer) for (partial_type, _), _ in terms]
-    if isinstance(ty.tangents, TangentsType) and all(
-        factor_type.dual.base == base
-        for term in terms
-        for factor_type, _ in term
-        if isinstance(factor_type, TangentsOf)
-    ):
-        vectors = []
-        for term, is_exact in zip(terms, exact, strict=True):
-            factors = [
-                value if isinstance(t, TangentsOf) else _splat(builder, context.cast(builder, value, t, base), ty.n)
-                for t, value in term
-            ]
-            vectors.append((*factors, is_exact))
-        return _float_sum(builder, vectors, ty.strict)
-
-    lanes = []
-    columns = [
-        [unpacked(builder, t.dual, value) if isinstance(t, TangentsOf) else [value] * ty.n for t, value in term]
-        for term in terms
-    ]
-    factor_types = [[t.dual.base if isinstance(t, TangentsOf) else t for t, _ in term] for term in terms]
-    for k in range(ty.n):
-        if isinstance(base, types.Float):
-            numbers = [
-                (*(context.cast(builder, column[k], t, base) for column, t in zip(cols, tys, strict=True)), e)
-                for cols, tys, e in zip(columns, factor_types, exact, strict=True)
-            ]
-            lanes.append(_float_sum(builder, numbers, ty.strict))
-            continue
-        total = None
-        for (p, t), (p_type, t_type) in zip(columns, factor_types, strict=True):
-            if isinstance(p_type, types.Integer):
-                p = [context.cast(builder, p[k], p_type, types.float64)] * ty.n
-                p_type = types.float64
-            product_type = _scaled_type(p_type, t_type)
-            product = context.compile_internal(builder, lambda p, t: scaled(p, t), product_type(p_type, t_type), (p[k], t[k]))
-            product = context.cast(builder, product, product_type, base)
-            if total is None:
-                total = product
-            else:
-                total = context.compile_internal(builder, lambda a, b: a + b, base(base, base), (total, product))
-        lanes.append(total)
-    return packed(context, builder, ty, lanes)
-
-
-class TangentsOf:
-    """Marks a factor in ``combined`` as the tangents of a dual of the given type."""
-
-    def __init__(self, dual: DualType) -> None:
-        self.dual = dual
-
-
-def _scaled_type(p: types.Type, t: types.Type) -> types.Type:
-    """The type of ``scaled(p, t)``."""
-    level = max(level_of(p), level_of(t))
-    if level == 0:
-        return t if p == t else types.float64
-    p_base = p.base if level_of(p) == level else p
-    t_base = t.base if level_of(t) == level else t
-    kind = p if level_of(p) == level else t
-    return kind.with_base(_scaled_type(p_base, t_base))
-
-
-def scaled(partial, tangent):
-    """``chain.scaled`` on numbers and duals in compiled code; see ``dual.scaled``."""
-    raise TypeError("scaled is for compiled code")
-
-
-@overload(scaled, jit_options=OPTIONS)
-def _scaled(partial, tangent):  # no annotations: Numba compares the signatures
-    level = max(level_of(partial), level_of(tangent))
-    if level == 0:
-        return chain.scaled
-    if level_of(partial) < level:
-        return lambda partial, tangent: scaled_by(scaled(partial, value(tangent)), partial, tangent)
-    if level_of(tangent) < level:
-        return lambda partial, tangent: scaled_of(scaled(value(partial), tangent), partial, tangent)
-    return lambda partial, tangent: scaled_both(scaled(value(partial), value(tangent)), partial, tangent)
-
-
-@intrinsic
-def scaled_by(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
-    """A lower-level partial times a dual tangent."""
-    ty = tangent.with_base(y)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        t = parts(context, builder, tangent, args[2])
-        terms = [((partial, args[1]), (TangentsOf(tangent), t.tangents))]
-        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
-
-    return ty(y, partial, tangent), codegen
-
-
-@intrinsic
-def scaled_of(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
-    """A dual partial times a lower-level tangent."""
-    ty = partial.with_base(y)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        p = parts(context, builder, partial, args[1])
-        terms = [((TangentsOf(partial), p.tangents), (tangent, args[2]))]
-        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
-
-    return ty(y, partial, tangent), codegen
-
-
-@intrinsic
-def scaled_both(typingctx: Any, y: Any, partial: Any, tangent: Any) -> Any:
-    """A dual partial times a dual tangent of the same level."""
-    ty = partial.with_base(y)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        p = parts(context, builder, partial, args[1])
-        t = parts(context, builder, tangent, args[2])
-        terms = [
-            ((partial.base, p.value), (TangentsOf(tangent), t.tangents)),
-            ((TangentsOf(partial), p.tangents), (tangent.base, t.value)),
+    if terms and isinstance(ty.tangents, TangentsType) and all(side.dual.base == ty.base for term in terms for side in term if isinstance(side, Lanes)):
+        for term in terms:
+            exact = isinstance(term[0][0], types.Integer)
+            p, t = (
+                side.tangents if isinstance(side, Lanes) else _splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
+                for side in term
+            )
+            total = _fused(builder, total, p, t, strict and not exact)
+        return total
+    if not terms:
+        return total if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
+    lanes = [None] * ty.n if total is None else unpacked(builder, ty, total)
+    for term in terms:
+        columns = [
+            [(side.dual.base, t) for t in unpacked(builder, *side)] if isinstance(side, Lanes) else [side] * ty.n
+            for side in term
         ]
-        return make(context, builder, ty, args[0], combined(context, builder, ty, terms))
-
-    return ty(y, partial, tangent), codegen
+        lanes = [
+            _added(context, builder, ty.base, lane, partial, tangent, strict)
+            for lane, partial, tangent in zip(lanes, *columns, strict=True)
+        ]
+    return packed(context, builder, ty, lanes)
 
 
 def _float_base(ty: types.Type) -> types.Type:
@@ -458,10 +383,9 @@ def pushforward(typingctx: Any, y: Any, partial: Any, dual: Any) -> Any:
     ty = dual.with_base(_float_base(y))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        d = parts(context, builder, dual, args[2])
-        terms = [((partial, args[1]), (TangentsOf(dual), d.tangents))]
+        terms = [((partial, args[1]), Lanes(dual, parts(context, builder, dual, args[2]).tangents))]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(context, builder, ty, result, combined(context, builder, ty, terms))
+        return make(context, builder, ty, result, _lanes(context, builder, ty, None, terms, ty.strict))
 
     return ty(y, partial, dual), codegen
 
@@ -474,14 +398,12 @@ def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any,
     ty = a.with_base(_float_base(y))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        da = parts(context, builder, a, args[2])
-        db = parts(context, builder, b, args[4])
         terms = [
-            ((partial_a, args[1]), (TangentsOf(a), da.tangents)),
-            ((partial_b, args[3]), (TangentsOf(b), db.tangents)),
+            ((partial_a, args[1]), Lanes(a, parts(context, builder, a, args[2]).tangents)),
+            ((partial_b, args[3]), Lanes(b, parts(context, builder, b, args[4]).tangents)),
         ]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(context, builder, ty, result, combined(context, builder, ty, terms))
+        return make(context, builder, ty, result, _lanes(context, builder, ty, None, terms, ty.strict))
 
     return ty(y, partial_a, a, partial_b, b), codegen
 
