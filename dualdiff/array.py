@@ -170,7 +170,19 @@ class DualArray(NDArrayOperatorsMixin):
     def __complex__(self) -> complex:
         raise TypeError("a DualArray is real and does not become complex")
 
+    @property
+    def _numba_type_(self) -> Any:
+        from .compiled.boundary import type_of_batch
+
+        return type_of_batch(self)
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if dtype is None or np.dtype(dtype) == object:
+            # slow but right: published code begins with np.asarray(x)
+            cells = np.empty(self.shape, dtype=object)
+            for index in np.ndindex(self.shape):
+                cells[index] = self[index]
+            return cells
         raise TypeError(
             "a DualArray does not become a plain array: that would lose its derivatives. Use np.zeros_like(x) rather "
             "than np.zeros(n) for an array that is to hold duals, np.stack([x, y]) rather than np.array([x, y]), "
@@ -195,7 +207,7 @@ class DualArray(NDArrayOperatorsMixin):
         if missing:
             raise TypeError(
                 f"an array for duals of (level, number of tangents) {levels(self)} cannot store one of "
-                f"{sorted(missing)}: make it with np.zeros_like(x), x being of the kind that it is to hold, or with np.stack"
+                f"{sorted(missing)}: make it with np.zeros_like(x), x being of that kind, or with np.stack"
             )
         tangents: Any = 0.0
         if level_of(source) == self._level:

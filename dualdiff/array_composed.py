@@ -47,8 +47,8 @@ def below(x: Any, level: int) -> Any:
     """An argument without its tangents of ``level``."""
     if isinstance(x, Dual):
         return x._value if x._level == level else x
-    if isinstance(x, (list, tuple)) and level_of(x) == level:
-        x = as_batch(x)
+    if isinstance(x, (list, tuple)):
+        return type(x)(below(item, level) for item in x)
     return x._values if isinstance(x, DualArray) and x._level == level else x
 
 

@@ -84,8 +84,8 @@ def _sum(t: Any, axis: Any = None, keepdims: bool = False, initial: Any = 0, whe
 
 
 def _mean(t: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
-    counted = np.broadcast_to(where, t.shape[1:])
-    return _sum(t, axis, keepdims, where=where) / np.sum(counted, axis=axis, keepdims=keepdims)
+    count = np.sum(np.broadcast_to(where, t.shape[1:]), axis=axis, keepdims=keepdims)
+    return _sum(t, axis, keepdims, where=where) / count.astype(t.dtype)
 
 
 def _transpose(t: Any, axes: Any = None) -> Any:
@@ -283,7 +283,7 @@ def _where(condition: Any, *choices: Any) -> Any:
 def _select(conditions: Any, choices: Any, default: Any = 0) -> Any:
     result = default
     for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
-        result = np.where(plain(condition), as_batch(choice), as_batch(result))
+        result = np.where(plain(condition), *of_one_type(choice, result))
     return result
 
 

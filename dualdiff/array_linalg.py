@@ -83,7 +83,8 @@ def _cofactors(x: Any, determinant: Any) -> Any:
     if n <= 5:
         others = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, max(n - 1, 0))
         minors = x[..., others[:, None, :, None], others[None, :, None, :]]
-        return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
+        signs = (-1.0) ** np.add.outer(range(n), range(n))
+        return np.linalg.det(minors) * signs.astype(x.dtype)
     if isinstance(x, DualArray):
         return np.expand_dims(determinant, (-2, -1)) * transposed(np.linalg.inv(x))
     # x = u s v:  adj(x)^T = det(u v) u diag(products of the other s) v
@@ -117,7 +118,7 @@ def _matrix_power(x: Any, n: int) -> Any:
     x = batch(x)
     if n < 0:
         x, n = np.linalg.inv(x), -n
-    power = zeros(x.shape, x) + np.eye(x.shape[-1])
+    power = zeros(x.shape, x) + _identity(x.shape[-1], x)
     while n:
         power = power @ x if n % 2 else power
         x, n = x @ x, n // 2
@@ -175,16 +176,20 @@ def _matrix_norm(x: Any, ord: Any) -> Any:
 # --- factorisations -------------------------------------------------------------------------
 
 
-def _lower(x: Any) -> Any:
-    """The symmetric matrix whose lower triangle is that of ``x``: all that some functions read."""
-    n = x.shape[-1]
-    return np.where(np.tri(n, dtype=bool), x, transposed(x))
+def _symmetric(x: Any, triangle: str = "L") -> Any:
+    """The symmetric matrix with this triangle, lower or upper, of ``x``: all that some functions read."""
+    lower = np.tri(x.shape[-1], dtype=bool)
+    return np.where(lower if triangle.upper() == "L" else lower.T, x, transposed(x))
 
 
 def _triangle(x: Any, diagonal: float) -> Any:
     """The lower triangle, with its diagonal multiplied."""
     n = x.shape[-1]
-    return x * (np.tri(n, k=-1) + diagonal * np.eye(n))
+    return x * (np.tri(n, k=-1, dtype=x.dtype) + diagonal * _identity(n, x))
+
+
+def _identity(n: int, like: Any) -> np.ndarray:
+    return np.eye(n, dtype=like.dtype)
 
 
 @implements(np.linalg.cholesky)
@@ -195,7 +200,7 @@ def _cholesky(x: Any, *, upper: bool = False) -> Any:
     # with l l^T = x and p = l^-1 dx l^-T:  dl = l (lower triangle of p, half its diagonal)
     y = np.linalg.cholesky(x._values)
     inverse = np.linalg.inv(y)
-    middle = inverse @ _lower(x._tangents) @ transposed(inverse)
+    middle = inverse @ _symmetric(x._tangents) @ transposed(inverse)
     return _array(y, y @ _triangle(middle, 0.5), x._level)
 
 
@@ -221,10 +226,9 @@ def _qr(x: Any, mode: str = "reduced") -> Any:
 def _eigh(x: Any, UPLO: str = "L") -> Any:  # noqa: N803
     """Eigenvalues that repeat have those of the projected tangent; their vectors have none, NaN."""
     x = batch(x)
-    x = x if UPLO.upper() == "L" else transposed(x)
-    result = np.linalg.eigh(x._values)
+    result = np.linalg.eigh(x._values, UPLO)
     w, v = result
-    middle = transposed(v) @ _lower(x._tangents) @ v
+    middle = transposed(v) @ _symmetric(x._tangents, UPLO) @ v
     gaps = w[..., None, :] - w[..., :, None]
     with np.errstate(all="ignore"):
         mixing = np.where(np.eye(w.shape[-1], dtype=bool), 0.0, middle / np.where(_repeated(w), np.nan, gaps))
@@ -290,8 +294,8 @@ def _svd(x: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
 @pushforward(np.linalg.pinv)
 def _pinv(y: Any, x: Any, dx: Any) -> Any:
     # Golub and Pereyra (1973), for a rank that does not change
-    outer = np.eye(x.shape[-2]) - x @ y
-    inner = np.eye(x.shape[-1]) - y @ x
+    outer = _identity(x.shape[-2], x) - x @ y
+    inner = _identity(x.shape[-1], x) - y @ x
     dxt = transposed(dx)
     return -(y @ dx @ y) + y @ transposed(y) @ dxt @ outer + inner @ dxt @ transposed(y) @ y
 

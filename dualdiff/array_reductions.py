@@ -127,22 +127,23 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = as_batch(x)
     if not isinstance(x, DualArray):
         x = np.asarray(x, float) if x.dtype.kind in "biu" else x
-        largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-        largest = np.where(np.isfinite(largest), largest, 0.0)
-        with np.errstate(divide="ignore", over="ignore"):
+        largest = _shift(x, axis)
+        with np.errstate(all="ignore"):
             total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-        total = total.astype(x.dtype)
         return total if keepdims else np.squeeze(total, axis=axis)[()]
-    kept = logsumexp(x._values, axis, keepdims=True)
+    values = logsumexp(x._values, axis, keepdims)
     with np.errstate(all="ignore"):
-        softmax = np.where(plain(kept) == -np.inf, 0.0, np.exp(x._values - kept))
-        tangents = np.sum(
-            scaled(softmax, x._tangents),
-            axis=tuple(range(1, x.ndim + 1)) if axis is None else _after_lanes(axis),
-            keepdims=keepdims,
-        )
-    values = kept if keepdims else np.squeeze(kept, axis=tuple(range(kept.ndim)) if axis is None else axis)
-    return made(values, tangents, x._level)
+        e = np.exp(x._values - _shift(plain(x), axis))
+        total = np.sum(e, axis=axis, keepdims=True)
+        softmax = np.where(plain(total) == 0, 0.0, e / total)
+        axes = tuple(range(1, x.ndim + 1)) if axis is None else _after_lanes(axis)
+        return made(values, np.sum(scaled(softmax, x._tangents), axis=axes, keepdims=keepdims), x._level)
+
+
+def _shift(x: np.ndarray, axis: Any) -> np.ndarray:
+    """The largest elements, where they are finite, else 0."""
+    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(largest), largest, x.dtype.type(0))
 
 
 # --- functions that look at values alone ----------------------------------------------------

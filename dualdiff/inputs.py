@@ -38,7 +38,9 @@ def as_input(x: Any, name: str) -> Any:
         raise TypeError(f"{name} has dtype {array.dtype}: derivatives are taken by float64 or float32 (integers become float64)")
     if array.ndim == 0:
         return array.astype(dtype)[()]
-    return np.require(array, dtype=dtype, requirements="CAW")
+    if array.flags.carray and array.dtype.isnative:
+        return array
+    return np.array(array, dtype=dtype, order="C")
 
 
 def as_argnums(argnums: Any, name: str = "argnums") -> int | tuple[int, ...]:

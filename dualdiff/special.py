@@ -163,21 +163,19 @@ _BERNOULLI = (
 
 
 def _polygamma(n, x):
-    # for x > 0: (-1)^(n+1) times the sum of n!/(x + k)^(n+1) over k >= 0,
-    # the first terms as they are, the others by Euler and Maclaurin, the small ones first
-    first = max(0, int(np.ceil(12 + n - x))) if x < 12 + n else 0
-    z = x + first
-    q = _factorial_over_power(n, z)
+    # for x > 0: (-1)^(n+1) times the sum of n!/(x + k)^(n+1) over k >= 0, the first terms
+    # as they are, the others by Euler and Maclaurin: an integral, half a term, and corrections
+    steps = int(np.ceil(12 + n - x)) if x < 12 + n else 0
+    z = x + steps
+    integral = _factorial_over_power(n - 1, z) if n > 0 else 0.0
+    q = integral * n / z if n > 0 else 1 / z
     factor = q * (n + 1) / z
-    tail = 0.5 * q
     correction = 0.0
     for k in range(len(_BERNOULLI)):
         correction += _BERNOULLI[k] * factor
         factor = factor * ((n + 2 * k + 2) / z) * ((n + 2 * k + 3) / z)
-    total = tail + correction
-    if n > 0:
-        total += q * z / n
-    for k in range(first - 1, -1, -1):
+    total = correction + 0.5 * q + integral
+    for k in range(steps - 1, -1, -1):
         total += _factorial_over_power(n, x + k)
     if n == 0:
         return np.log(z) - total

@@ -154,7 +154,8 @@ def whole_exponents(random: np.random.Generator) -> Iterator[tuple[float, float]
 
 def polygammas(random: np.random.Generator) -> Iterator[tuple[float, float]]:
     """Orders 0 to 3 at typical arguments, of both signs, and over all exponents."""
-    for x in (*random.uniform(-3, 3, SIZE // 2), *random.uniform(0, 40, SIZE // 2), *exponents(random, SIZE)):
+    every = exponents(random, 2 * SIZE)
+    for x in (*random.uniform(-3, 3, SIZE), *random.uniform(0, 40, SIZE), *every[every > -9]):
         yield float(random.integers(0, 4)), float(x)
 
 

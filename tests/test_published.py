@@ -22,9 +22,11 @@ variances = pytest.importorskip("statsmodels.genmod.families.varfuncs")
 norms = pytest.importorskip("statsmodels.robust.norms")
 
 
-def slopes(f, x):
-    """The derivatives of f at the points x, one at a time."""
-    return [derivative(f)(float(point)) for point in x]
+def slopes(f, points):
+    """The derivatives of f at points, one at a time and, to the last digits the same, as a batch."""
+    one_by_one = [derivative(f)(float(point)) for point in points]
+    np.testing.assert_allclose(derivative(f)(np.array(points)), one_by_one, rtol=1e-13, atol=1e-15)
+    return one_by_one
 
 
 def central(f, x):
@@ -95,9 +97,10 @@ def test_robust_losses_of_least_squares(loss):
         assert derivative(lambda z: run(z, 0))(z) == pytest.approx(run(z, 1), rel=1e-13)
 
 
-def test_softmax_is_the_slope_of_logsumexp(rng):
+def test_softmax(rng):
     x = rng.normal(size=6)
-    np.testing.assert_allclose(gradient(special.logsumexp)(x), special.softmax(x), rtol=1e-13)
+    y = special.softmax(x)
+    np.testing.assert_allclose(jacobian(special.softmax)(x), np.diag(y) - np.outer(y, y), rtol=1e-12)
 
 
 # --- statsmodels ------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def test_robust_norms(name):
     np.testing.assert_allclose(slopes(norm.psi, points), [norm.psi_deriv(z) for z in points], rtol=1e-12, atol=1e-15)
 
 
-COPULAS = {"TransfClayton": (2.5,), "TransfGumbel": (2.5,), "TransfIndep": ()}
+COPULAS = {"TransfClayton": (2.5,), "TransfGumbel": (2.0,), "TransfIndep": ()}
 
 
 @pytest.mark.parametrize("name", COPULAS)

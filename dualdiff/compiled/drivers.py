@@ -18,6 +18,7 @@ from numba.extending import overload
 from ..errors import CompilationError
 from ..inputs import as_input
 from . import seeding
+from .boundary import BoundaryArray, boxable
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
 from .types import is_dual, is_number, level_of
@@ -49,7 +50,7 @@ HELPERS = {
         "empty_pair",
         "any_nan",
     )
-}
+} | {"boxable": boxable}
 
 
 def is_compiled(f: Any) -> bool:
@@ -76,6 +77,7 @@ class Text:
         self.starred = starred
         self.n = n
         self.strict = strict
+        self.for_python = any(is_dual(t) or isinstance(t, BoundaryArray) for t in argtypes)
         self.x = [self.names[i] for i in indices]
         self.everything = f"everything = ({''.join(name + ', ' for name in self.names)})"
 
@@ -150,7 +152,10 @@ class Text:
 
     def result(self, value: str, derivative: str, with_value: bool) -> list[str]:
         again = [] if self.strict else ["if any_nan(result):", f"    return strict({', '.join(self.names)})"]
-        return [f"result = {derivative}", *again, f"return {value}, result" if with_value else "return result"]
+        returned = f"({value}, result)" if with_value else "result"
+        if self.for_python:
+            returned = f"boxable({returned})"
+        return [f"result = {derivative}", *again, f"return {returned}"]
 
     def function(self, *lines: str) -> str:
         return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
@@ -303,8 +308,7 @@ class CompiledTransform(Driver):
         for i in self._indices:
             x = values[i].value if isinstance(values[i], OmittedArg) else values[i]
             values[i] = as_input(x, self._names[i])
-            scalar = not isinstance(values[i], np.ndarray)
-            if scalar and self._kind != "derivative" and not isinstance(self._argnums, tuple):
+            if np.ndim(values[i]) == 0 and self._kind != "derivative" and not isinstance(self._argnums, tuple):
                 raise ValueError(
                     f"{self._kind} expects an array for {self._names[i]}, not a number: perhaps you want derivative({self.__name__})"
                 )

@@ -1,0 +1,163 @@
+"""Batches of duals on their way between Python and compiled code.
+
+In Python a ``DualArray`` keeps values and tangents apart; compiled code keeps the numbers of each
+dual together. On the way in and out the numbers are copied from one order to the other, through a
+plain array with one more axis: along it first the value, then the tangents (each, in nested duals,
+with the numbers of its own in the same order).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import typeof
+from numba.core import cgutils, types
+from numba.extending import NativeValue, box, intrinsic, models, overload, register_model, unbox
+from numba.np import arrayobj
+
+from ..array import _array
+from ..dual import _dual, level_of
+from .types import OPTIONS, SCALARS, DualType, is_dual
+
+
+class BoundaryArray(types.Array):
+    """A contiguous array of duals that comes from Python as a ``DualArray``, or becomes one."""
+
+    def __init__(self, dual: DualType, ndim: int) -> None:
+        super().__init__(dual, ndim, "C", name=f"DualArray({dual}, {ndim}d)")
+
+
+register_model(BoundaryArray)(models.ArrayModel)
+
+
+def type_of_batch(batch: Any) -> BoundaryArray:
+    """The Numba type of a ``DualArray`` from Python."""
+    return BoundaryArray(_kind(batch), batch.ndim)
+
+
+def _kind(x: Any) -> DualType:
+    level = level_of(x)
+    inner = [part for part in (x.values, x.tangents) if level_of(part) > 0]
+    lower = max(map(level_of, inner), default=0)
+    base = _kind(next(part for part in inner if level_of(part) == lower)) if inner else typeof(np.empty(0, x.dtype)).dtype
+    return DualType(level, base, len(x.tangents), SCALARS)
+
+
+def _numbers(dual: DualType) -> tuple[types.Float, int]:
+    """The type of the plain numbers in a dual, and how many there are."""
+    leaf, count = _numbers(dual.base) if is_dual(dual.base) else (dual.base, 1)
+    return leaf, count * (dual.n + 1)
+
+
+def _kinds(dual: DualType) -> tuple[tuple[int, int], ...]:
+    """Level and number of tangents, from the highest level down."""
+    return ((dual.level, dual.n), *(_kinds(dual.base) if is_dual(dual.base) else ()))
+
+
+def pack(x: Any, kinds: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """The numbers of a batch, those of each dual along a last axis."""
+    if not kinds:
+        return np.asarray(x)[..., np.newaxis]
+    (level, n), lower = kinds[0], kinds[1:]
+    if level_of(x) == level:
+        cells = [x.values, *(x.tangents[k] for k in range(n))]
+    else:
+        cells = [x, *[np.zeros(np.shape(x))] * n]
+    return np.concatenate([pack(cell, lower) for cell in cells], axis=-1)
+
+
+def unpack(numbers: np.ndarray, kinds: tuple[tuple[int, int], ...]) -> Any:
+    """The batch (or, of shape (), the dual) with these numbers."""
+    if not kinds:
+        return numbers[..., 0].copy() if numbers.ndim > 1 else numbers[0]
+    (level, n), lower = kinds[0], kinds[1:]
+    cells = np.split(numbers, n + 1, axis=-1)
+    value = unpack(cells[0], lower)
+    tangents = [unpack(cell, lower) for cell in cells[1:]]
+    if numbers.ndim == 1:
+        return _dual(value, tuple(tangents), level)
+    return _array(value, np.stack(tangents), level)
+
+
+def _retyped(context: Any, builder: ir.IRBuilder, source: Any, array: Any, target: Any, shape: Any, itemsize: int) -> Any:
+    """The memory of one contiguous array, seen as an array of another type."""
+    result = arrayobj.make_array(target)(context, builder)
+    strides = []
+    stride = context.get_constant(types.intp, itemsize)
+    for extent in reversed(shape):
+        strides.insert(0, stride)
+        stride = builder.mul(stride, extent)
+    arrayobj.populate_array(
+        result,
+        data=builder.bitcast(array.data, result.data.type),
+        shape=shape,
+        strides=strides,
+        itemsize=context.get_constant(types.intp, itemsize),
+        meminfo=array.meminfo,
+        parent=array.parent,
+    )
+    return result._getvalue()
+
+
+@unbox(BoundaryArray)
+def _unbox_batch(ty: BoundaryArray, obj: Any, c: Any) -> NativeValue:
+    leaf, count = _numbers(ty.dtype)
+    plain = types.Array(leaf, ty.ndim + 1, "C")
+    packing = c.pyapi.unserialize(c.pyapi.serialize_object(pack))
+    kinds = c.pyapi.unserialize(c.pyapi.serialize_object(_kinds(ty.dtype)))
+    numbers = c.pyapi.call_function_objargs(packing, [obj, kinds])
+    c.pyapi.decref(packing)
+    c.pyapi.decref(kinds)
+    native = c.unbox(plain, numbers)
+    c.pyapi.decref(numbers)
+    array = arrayobj.make_array(plain)(c.context, c.builder, native.value)
+    shape = cgutils.unpack_tuple(c.builder, array.shape)[: ty.ndim]
+    itemsize = count * leaf.bitwidth // 8
+    return NativeValue(_retyped(c.context, c.builder, plain, array, ty, shape, itemsize), is_error=native.is_error)
+
+
+@box(BoundaryArray)
+def _box_batch(ty: BoundaryArray, val: Any, c: Any) -> Any:
+    leaf, count = _numbers(ty.dtype)
+    plain = types.Array(leaf, ty.ndim + 1, "C")
+    array = arrayobj.make_array(ty)(c.context, c.builder, val)
+    shape = [*cgutils.unpack_tuple(c.builder, array.shape), c.context.get_constant(types.intp, count)]
+    numbers = c.box(plain, _retyped(c.context, c.builder, ty, array, plain, shape, leaf.bitwidth // 8))
+    unpacking = c.pyapi.unserialize(c.pyapi.serialize_object(unpack))
+    kinds = c.pyapi.unserialize(c.pyapi.serialize_object(_kinds(ty.dtype)))
+    batch = c.pyapi.call_function_objargs(unpacking, [numbers, kinds])
+    for reference in (unpacking, kinds, numbers):
+        c.pyapi.decref(reference)
+    return batch
+
+
+@intrinsic
+def _as_boundary(typingctx: Any, y: Any) -> Any:
+    ty = BoundaryArray(y.dtype, y.ndim)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        context.nrt.incref(builder, y, args[0])
+        return args[0]
+
+    return ty(y), codegen
+
+
+def boxable(y):
+    """A result in a form that Python can be given."""
+    raise TypeError("boxable is for compiled code")
+
+
+@overload(boxable, jit_options=OPTIONS)
+def _boxable(y):
+    if isinstance(y, types.Array) and is_dual(y.dtype):
+        if y.layout != "C":
+            return lambda y: _as_boundary(np.ascontiguousarray(y))
+        return lambda y: _as_boundary(y)
+    if isinstance(y, types.BaseTuple):
+        cells = "".join(f"boxable(y[{i}]), " for i in range(len(y.types)))
+        scope = {"boxable": boxable}
+        exec(f"def on_tuple(y):\n    return ({cells})", scope)
+        return scope["on_tuple"]
+    return lambda y: y
