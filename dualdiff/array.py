@@ -425,6 +425,11 @@ def union(*operands: Any) -> list[tuple[int, int]]:
     return found
 
 
+def top(*operands: Any) -> int:
+    """The highest level of operands that take part in one operation, 0 if there is no dual."""
+    return next(iter(union(*operands)), (0, 0))[0]
+
+
 def promoted(x: Any, above: list[tuple[int, int]]) -> Any:
     """``x`` with zero tangents at the levels that it lacks."""
     if levels(x) == above:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, plain, zeros
+from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, plain, top, zeros
 from .array_ufuncs import COMPOSED, of_one_type
 from .dual import level_of
 
@@ -233,7 +233,7 @@ def merged_last(x: Any, axis: Any = None) -> Any:
 def jointly(function: Function, *operands: Any) -> Any:
     """``function``, linear in all ``operands`` taken together, some of which are duals."""
     operands = tuple(map(operand, operands))
-    level = max(map(level_of, operands))
+    level = top(*operands)
     if level == 0:
         return function(*operands)
     lanes = next(len(x._tangents) for x in operands if level_of(x) == level)
@@ -293,7 +293,7 @@ def _select(conditions: Any, choices: Any, default: Any = 0) -> Any:
 def product(function: Function, *operands: Any) -> Any:
     """``function``, linear in each of ``operands``, by the product rule."""
     operands = tuple(map(operand, operands))
-    level = max(map(level_of, operands))
+    level = top(*operands)
     values = [x._values if level_of(x) == level else x for x in operands]
     y = function(*values)
     terms = []
@@ -343,7 +343,7 @@ def _dot(a: Any, b: Any) -> Any:
 def _matmul(a: Any, b: Any) -> Any:
     """``np.matmul`` of duals: all lanes in one call, in which each lane is a product of its own."""
     a, b = operand(a), operand(b)
-    level = max(level_of(a), level_of(b))
+    level = top(a, b)
     u, du = (a._values, a._tangents) if level_of(a) == level else (a, None)
     v, dv = (b._values, b._tangents) if level_of(b) == level else (b, None)
     y = np.matmul(u, v)

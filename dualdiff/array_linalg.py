@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, _array, aligned, made, operand, plain, zeros
+from .array import DualArray, _array, aligned, made, operand, plain, top, zeros
 from .array_composed import composed
 from .array_functions import _after_lanes, batch, implements
 from .array_ufuncs import scaled
@@ -55,7 +55,7 @@ def _inv(y: Any, x: Any, dx: Any) -> Any:
 def _solve(a: Any, b: Any) -> Any:
     # a dy = db - da y
     a, b = operand(a), operand(b)
-    level = max(level_of(a), level_of(b))
+    level = top(a, b)
     u, du = (a._values, a._tangents) if level_of(a) == level else (a, None)
     v, dv = (b._values, b._tangents) if level_of(b) == level else (b, None)
     y = np.linalg.solve(u, v)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .array import DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, union
+from .array import DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
 from .dual import Dual, level_of, no_rule
 from .rules import FLAT, RULES, VALUE_ONLY
 
@@ -65,7 +65,7 @@ def elementary(function: Any, *inputs: Any) -> Any:
     if function in FLAT:
         result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
     elif function in RULES:
-        union(*operands)  # raises where numbers of tangents differ
+        top(*operands)  # raises where numbers of tangents differ
         alone = sum(isinstance(x, DualArray) for x in operands) == 1
         result = _apply(function, (), of_one_type(*inputs), alone)
     else:

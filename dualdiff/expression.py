@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 
 from . import foreign
-from .function import Function
-from .rules import FLAT, RULES, SPELLINGS
+from .rules import FLAT, RULES, SPELLINGS, logistic, softplus, xlogy
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
-_KNOWN = {f for f in (*RULES, *FLAT) if isinstance(f, (np.ufunc, Function))} - {np.ldexp}  # it wants an integer
+_TABLE = {*RULES, *FLAT} - {np.ldexp}  # that wants an integer
 
 FUNCTIONS: dict[str, Any] = {
-    **{f.__name__: f for f in _KNOWN},
-    **{other.__name__: f for other, f in SPELLINGS.items() if f in _KNOWN},
+    **{f.__name__: f for f in _TABLE if isinstance(f, np.ufunc)},
+    **{f.__name__: f for f in (logistic, softplus, xlogy)},
+    **{other.__name__: f for other, f in SPELLINGS.items() if f in _TABLE},
     "max": np.maximum,
     "min": np.minimum,
 }
-"""What can be called in a formula: the differentiable functions, by their NumPy and math names."""
+"""What can be called in a formula: the differentiable functions, by their NumPy and math names, and three more."""
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,

@@ -89,19 +89,25 @@ rule(np.subtract, lambda a, b, y: 1, lambda a, b, y: -1)
 rule(np.multiply, lambda a, b, y: b, lambda a, b, y: a)
 
 
-def _quotient_by_numerator(a, b, y):
-    # (a + h) / b = y + 1/b h
-    return 1 / b
-
-
-def _quotient_by_denominator(a, b, y):
-    # a / (b + k) ~= y - y/b k;  y/b never overflows early as a/b^2 does,
-    # but where y is tiny it has lost digits, and there b^2 is in range
+@Function
+def quotient_slope(a, b):
+    """a/b^2 without overflow."""
+    # a/b/b; but where a/b is tiny it has lost digits, and there b^2 is in range
+    y = a / b
     tiny = 0 < np.absolute(y) < 1e-290
-    return -((a if tiny else y) / (b * b if tiny else b))
+    return (a if tiny else y) / (b * b if tiny else b)
 
 
-rule(np.divide, _quotient_by_numerator, _quotient_by_denominator)
+def _quotient_slope_by_denominator(a, b, y):
+    # -2 a/b^3;  a tiny y has lost digits, a larger numerator restores them
+    restored = 0 < np.absolute(y) < 1e-290 and np.absolute(b) < 1
+    return (-2 * quotient_slope(a * 2.0**200, b) / b) / 2.0**200 if restored else -2 * y / b
+
+
+rule(quotient_slope, lambda a, b, y: 1 / b / b, _quotient_slope_by_denominator)
+
+# (a + h) / (b + k) ~= y + 1/b h - a/b^2 k
+rule(np.divide, lambda a, b, y: 1 / b, lambda a, b, y: -quotient_slope(a, b))
 
 # fmod(a + h, b + k) = y + h - trunc(a/b) k, and remainder the same with floor;
 # a/b rounded may be the next whole number, (a - y)/b is near one
@@ -205,8 +211,17 @@ rule(
 )
 rule(power_log, _power_by_both, _power_log_by_exponent)
 
-# sqrt(x + h) ~= y + h / (2 y)
-rule(np.sqrt, lambda x, y: 0.5 / y)
+@Function
+def sqrt_slope(x):
+    """1/(2 sqrt(x))."""
+    return 0.5 / np.sqrt(x)
+
+
+# d(1/(2 sqrt(x))) = -y/(2 x):  x is exact, while 1/y^3 carries the error of sqrt three times
+rule(sqrt_slope, lambda x, y: -(0.5 * y / x))
+
+# sqrt(x + h) ~= y + h/(2 y)
+rule(np.sqrt, lambda x, y: sqrt_slope(x))
 
 
 # cbrt(x + h) ~= y + h/(3 y^2)
@@ -223,30 +238,47 @@ def hyp1(x):
 rule(hyp1, lambda x, y: x / y)
 
 
+def _scale(a, b):
+    # what a and b are multiplied by before they are squared
+    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
+    return 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
+
+
 @Function
 def cosine(a, b):
     """a / hypot(a, b), the cosine of the angle of (a, b); 0 at the origin."""
-    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
-    scale = 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
-    r = np.sqrt((scale * a) * (scale * a) + (scale * b) * (scale * b))
-    return (scale * a) / (r if r != 0 else 1.0)
+    s = _scale(a, b)
+    r = np.sqrt((s * a) * (s * a) + (s * b) * (s * b))
+    return (a if s < 1 else s * a) / (r if r != 0 else 1.0) * (s if s < 1 else 1.0)
 
 
 @Function
 def turn(a, b):
     """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
-    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
-    scale = 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
-    square = (scale * a) * (scale * a) + (scale * b) * (scale * b)
-    return scale * ((scale * b) / square)
+    s = _scale(a, b)
+    square = (s * a) * (s * a) + (s * b) * (s * b)
+    return (b if s < 1 else s * b) / square * s * (s if s < 1 else 1.0)
+
+
+@Function
+def turn_slope(a, b):
+    """(a^2 - b^2) / (a^2 + b^2)^2 without overflow and cancellation."""
+    s = _scale(a, b)
+    square = (s * a) * (s * a) + (s * b) * (s * b)
+    return ((s * a - s * b) / square) * ((s * a + s * b) / square) * s * s
 
 
 # With c = cosine(a, b), s = cosine(b, a) and r = hypot(a, b):  dc = s^2/r da - c s/r db.
 # c^2 + s^2 = 1 must not be used to write s^2 as 1 - c^2, which cancels.
+def _cosine_by_second(a, b, y):
+    # a b/r^3 is (a/r) (b/r^2) or (b/r) (a/r^2): the one that does not overflow early
+    return -(y * turn(a, b) if np.absolute(a) > np.absolute(b) else cosine(b, a) * turn(b, a))
+
+
 rule(
     cosine,
     lambda a, b, y: cosine(b, a) * turn(a, b),
-    lambda a, b, y: -(y * turn(a, b)),
+    _cosine_by_second,
 )
 
 # hypot(a + h, b + k) ~= y + a/y h + b/y k;  0 at the origin, the least-norm subgradient
@@ -383,20 +415,37 @@ def omsq(x):
 
 rule(omsq, lambda x, y: -2 * x)
 
-# arcsin(x + h) ~= y + h/sqrt(1 - x^2)
-rule(np.arcsin, lambda x, y: 1 / np.sqrt(omsq(x)))
-rule(np.arccos, lambda x, y: -1 / np.sqrt(omsq(x)))
+@Function
+def arcsin_slope(x):
+    """1/sqrt(1 - x^2)."""
+    return 1 / np.sqrt((1 - x) * (1 + x))
 
+
+# d(1 - x^2)^(-1/2) = x (1 - x^2)^(-3/2)
+rule(arcsin_slope, lambda x, y: x / (omsq(x) * np.sqrt(omsq(x))))
+
+# arcsin(x + h) ~= y + h/sqrt(1 - x^2)
+rule(np.arcsin, lambda x, y: arcsin_slope(x))
+rule(np.arccos, lambda x, y: -arcsin_slope(x))
 
 # arctan(x + h) ~= y + h/(1 + x^2)
 rule(np.arctan, lambda x, y: turn(x, 1.0))
 
-# With u = b/r^2, t = a/r^2 and r^2 = a^2 + b^2:  du = -2 u t da + (t^2 - u^2) db.  The squares
-# would cancel; p = a - b and q = a + b do not, and p^2 + q^2 = 2 r^2.
+def _turn_by_first(a, b, y):
+    # -2 (b/r^2) (a/r^2);  a tiny argument beside one that is not has no part in r: scaled,
+    # so that the factor is not subnormal
+    s = 2.0**200 if np.absolute(a) < 1e-250 and np.absolute(b) > 1e-150 else 1.0
+    t = 2.0**200 if np.absolute(b) < 1e-250 and np.absolute(a) > 1e-150 else 1.0
+    return -2 * (turn(a, t * b) if t > 1 else y) * turn(b, s * a) / (s * t)
+
+
+# With u = b/r^2, t = a/r^2 and d = t^2 - u^2:  du = -2 u t da + d db,
+# dd = 2 t (2 u^2 - d) da - 2 u (2 t^2 + d) db.
+rule(turn, _turn_by_first, lambda a, b, y: turn_slope(a, b))
 rule(
-    turn,
-    lambda a, b, y: -2 * y * turn(b, a),
-    lambda a, b, y: 4 * turn(a + b, a - b) * turn(a - b, a + b),
+    turn_slope,
+    lambda a, b, y: 2 * turn(b, a) * (2 * turn(a, b) * turn(a, b) - y),
+    lambda a, b, y: -2 * turn(a, b) * (2 * turn(b, a) * turn(b, a) + y),
 )
 
 # arctan2(a + h, b + k) ~= y + b/r^2 h - a/r^2 k

@@ -132,8 +132,8 @@ def polygamma(n, x):
     6.4.11); for negative x the reflection formula 6.4.7.
     """
     odd = n % 2 == 1
-    if x != x:
-        return x
+    if x != x or n < 0 or n != np.floor(n):
+        return np.nan
     if x > 0:
         return _polygamma(n, x)
     if x == np.floor(x):

@@ -251,8 +251,8 @@ ROWS = (
 
 HELPERS = frozenset(
     {
-        "cosine", "gauss", "hyp1", "logistic2", "logistic2_slope", "logistic_slope",
-        "power_log", "power_slope", "omsq", "sech2", "sinc_slope", "turn",
+        "arcsin_slope", "cosine", "gauss", "hyp1", "logistic2", "logistic2_slope", "logistic_slope",
+        "power_log", "power_slope", "quotient_slope", "sqrt_slope", "omsq", "sech2", "sinc_slope", "turn", "turn_slope",
     }
 )  # fmt: skip
 """Functions that only rules call: their derivatives are second derivatives of the rows."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy import polynomial
-from scipy import optimize, special, stats
+from scipy import integrate, interpolate, optimize, signal, stats
 from scipy.optimize._lsq.least_squares import IMPLEMENTED_LOSSES
+from scipy.spatial import distance
 
 from dualdiff import derivative, gradient, hessian, hvp, jacobian, jvp
 
@@ -97,10 +98,26 @@ def test_robust_losses_of_least_squares(loss):
         assert derivative(lambda z: run(z, 0))(z) == pytest.approx(run(z, 1), rel=1e-13)
 
 
-def test_softmax(rng):
-    x = rng.normal(size=6)
-    y = special.softmax(x)
-    np.testing.assert_allclose(jacobian(special.softmax)(x), np.diag(y) - np.outer(y, y), rtol=1e-12)
+GRID = np.linspace(0.0, 1.0, 7)
+
+OF_ARRAYS = {
+    "trapezoid": lambda x: integrate.trapezoid(x, GRID),
+    "simpson": lambda x: integrate.simpson(x, x=GRID),
+    "cumulative trapezoid": lambda x: integrate.cumulative_trapezoid(x, GRID)[-2],
+    "barycentric interpolation": lambda x: interpolate.BarycentricInterpolator(GRID, x)(0.33),
+    "chebyshev": lambda x: distance.chebyshev(x, GRID + 1),
+    "canberra": lambda x: distance.canberra(x, GRID + 1),
+    "braycurtis": lambda x: distance.braycurtis(x, GRID + 1),
+    "gauss pulse": lambda x: signal.gausspulse(x, fc=2).sum(),
+    "chirp": lambda x: signal.chirp(x, 1, 1, 3).sum(),
+}
+
+
+@pytest.mark.parametrize("name", OF_ARRAYS)
+def test_functions_of_arrays(name, rng):
+    f, x, h = OF_ARRAYS[name], rng.uniform(0.2, 0.9, 7), 1e-6
+    differences = [(f(x + h * unit) - f(x - h * unit)) / (2 * h) for unit in np.eye(7)]
+    np.testing.assert_allclose(gradient(f)(x), differences, rtol=1e-7, atol=1e-8)
 
 
 # --- statsmodels ------------------------------------------------------------------------------
@@ -159,6 +176,7 @@ LOAN = {
     "interest part": (lambda rate: npf.ipmt(rate, 3, 12, 2500), 0.007),
     "principal part": (lambda rate: npf.ppmt(rate, 3, 12, 2500), 0.007),
     "net present value": (lambda rate: npf.npv(rate, [-40000, 5000, 8000, 12000, 30000]), 0.08),
+    "interest rate, by iteration": (lambda loan: npf.rate(10, 0.0, loan, 10000), -3500.0),
     "modified internal rate": (lambda rate: npf.mirr([-4500, -800, 800, 800, 600, 3000], rate, 0.055), 0.08),
 }
 

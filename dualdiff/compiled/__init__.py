@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from . import arrays as arrays
 from .scalars import type_of_function as type_of_function
 from .types import type_of_dual as type_of_dual

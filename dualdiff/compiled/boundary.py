@@ -14,27 +14,17 @@ import numpy as np
 from llvmlite import ir
 from numba import typeof
 from numba.core import cgutils, types
-from numba.extending import NativeValue, box, intrinsic, models, overload, register_model, unbox
+from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
 from ..array import _array
 from ..dual import _dual, level_of
-from .types import OPTIONS, SCALARS, DualType, is_dual
+from .types import SCALARS, DualArrayType, DualType, is_dual
 
 
-class BoundaryArray(types.Array):
-    """A contiguous array of duals that comes from Python as a ``DualArray``, or becomes one."""
-
-    def __init__(self, dual: DualType, ndim: int) -> None:
-        super().__init__(dual, ndim, "C", name=f"DualArray({dual}, {ndim}d)")
-
-
-register_model(BoundaryArray)(models.ArrayModel)
-
-
-def type_of_batch(batch: Any) -> BoundaryArray:
+def type_of_batch(batch: Any) -> DualArrayType:
     """The Numba type of a ``DualArray`` from Python."""
-    return BoundaryArray(_kind(batch), batch.ndim)
+    return DualArrayType(_kind(batch), batch.ndim, "C")
 
 
 def _kind(x: Any) -> DualType:
@@ -81,14 +71,9 @@ def unpack(numbers: np.ndarray, kinds: tuple[tuple[int, int], ...]) -> Any:
     return _array(value, np.stack(tangents), level)
 
 
-def _retyped(context: Any, builder: ir.IRBuilder, source: Any, array: Any, target: Any, shape: Any, itemsize: int) -> Any:
-    """The memory of one contiguous array, seen as an array of another type."""
+def _retyped(context: Any, builder: ir.IRBuilder, array: Any, target: Any, shape: Any, strides: Any, itemsize: int) -> Any:
+    """The memory of an array, seen as an array of another type."""
     result = arrayobj.make_array(target)(context, builder)
-    strides = []
-    stride = context.get_constant(types.intp, itemsize)
-    for extent in reversed(shape):
-        strides.insert(0, stride)
-        stride = builder.mul(stride, extent)
     arrayobj.populate_array(
         result,
         data=builder.bitcast(array.data, result.data.type),
@@ -101,8 +86,8 @@ def _retyped(context: Any, builder: ir.IRBuilder, source: Any, array: Any, targe
     return result._getvalue()
 
 
-@unbox(BoundaryArray)
-def _unbox_batch(ty: BoundaryArray, obj: Any, c: Any) -> NativeValue:
+@unbox(DualArrayType)
+def _unbox_batch(ty: DualArrayType, obj: Any, c: Any) -> NativeValue:
     leaf, count = _numbers(ty.dtype)
     plain = types.Array(leaf, ty.ndim + 1, "C")
     packing = c.pyapi.unserialize(c.pyapi.serialize_object(pack))
@@ -113,51 +98,25 @@ def _unbox_batch(ty: BoundaryArray, obj: Any, c: Any) -> NativeValue:
     native = c.unbox(plain, numbers)
     c.pyapi.decref(numbers)
     array = arrayobj.make_array(plain)(c.context, c.builder, native.value)
-    shape = cgutils.unpack_tuple(c.builder, array.shape)[: ty.ndim]
-    itemsize = count * leaf.bitwidth // 8
-    return NativeValue(_retyped(c.context, c.builder, plain, array, ty, shape, itemsize), is_error=native.is_error)
+    shape, strides = (cgutils.unpack_tuple(c.builder, t)[: ty.ndim] for t in (array.shape, array.strides))
+    duals = _retyped(c.context, c.builder, array, ty, shape, strides, count * leaf.bitwidth // 8)
+    return NativeValue(duals, is_error=native.is_error)
 
 
-@box(BoundaryArray)
-def _box_batch(ty: BoundaryArray, val: Any, c: Any) -> Any:
+@box(DualArrayType)
+def _box_batch(ty: DualArrayType, val: Any, c: Any) -> Any:
     leaf, count = _numbers(ty.dtype)
-    plain = types.Array(leaf, ty.ndim + 1, "C")
+    plain = types.Array(leaf, ty.ndim + 1, "A")
     array = arrayobj.make_array(ty)(c.context, c.builder, val)
-    shape = [*cgutils.unpack_tuple(c.builder, array.shape), c.context.get_constant(types.intp, count)]
-    numbers = c.box(plain, _retyped(c.context, c.builder, ty, array, plain, shape, leaf.bitwidth // 8))
+    itemsize = leaf.bitwidth // 8
+    shape, strides = (
+        [*cgutils.unpack_tuple(c.builder, t), c.context.get_constant(types.intp, last)]
+        for t, last in ((array.shape, count), (array.strides, itemsize))
+    )
+    numbers = c.box(plain, _retyped(c.context, c.builder, array, plain, shape, strides, itemsize))
     unpacking = c.pyapi.unserialize(c.pyapi.serialize_object(unpack))
     kinds = c.pyapi.unserialize(c.pyapi.serialize_object(_kinds(ty.dtype)))
     batch = c.pyapi.call_function_objargs(unpacking, [numbers, kinds])
     for reference in (unpacking, kinds, numbers):
         c.pyapi.decref(reference)
     return batch
-
-
-@intrinsic
-def _as_boundary(typingctx: Any, y: Any) -> Any:
-    ty = BoundaryArray(y.dtype, y.ndim)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        context.nrt.incref(builder, y, args[0])
-        return args[0]
-
-    return ty(y), codegen
-
-
-def boxable(y):
-    """A result in a form that Python can be given."""
-    raise TypeError("boxable is for compiled code")
-
-
-@overload(boxable, jit_options=OPTIONS)
-def _boxable(y):
-    if isinstance(y, types.Array) and is_dual(y.dtype):
-        if y.layout != "C":
-            return lambda y: _as_boundary(np.ascontiguousarray(y))
-        return lambda y: _as_boundary(y)
-    if isinstance(y, types.BaseTuple):
-        cells = "".join(f"boxable(y[{i}]), " for i in range(len(y.types)))
-        scope = {"boxable": boxable}
-        exec(f"def on_tuple(y):\n    return ({cells})", scope)
-        return scope["on_tuple"]
-    return lambda y: y

@@ -17,8 +17,8 @@ from numba.extending import overload
 
 from ..errors import CompilationError
 from ..inputs import as_input
+from . import boundary as boundary  # boxes batches
 from . import seeding
-from .boundary import BoundaryArray, boxable
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
 from .types import is_dual, is_number, level_of
@@ -50,7 +50,7 @@ HELPERS = {
         "empty_pair",
         "any_nan",
     )
-} | {"boxable": boxable}
+}
 
 
 def is_compiled(f: Any) -> bool:
@@ -77,7 +77,6 @@ class Text:
         self.starred = starred
         self.n = n
         self.strict = strict
-        self.for_python = any(is_dual(t) or isinstance(t, BoundaryArray) for t in argtypes)
         self.x = [self.names[i] for i in indices]
         self.everything = f"everything = ({''.join(name + ', ' for name in self.names)})"
 
@@ -152,10 +151,7 @@ class Text:
 
     def result(self, value: str, derivative: str, with_value: bool) -> list[str]:
         again = [] if self.strict else ["if any_nan(result):", f"    return strict({', '.join(self.names)})"]
-        returned = f"({value}, result)" if with_value else "result"
-        if self.for_python:
-            returned = f"boxable({returned})"
-        return [f"result = {derivative}", *again, f"return {returned}"]
+        return [f"result = {derivative}", *again, f"return {value}, result" if with_value else "return result"]
 
     def function(self, *lines: str) -> str:
         return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)

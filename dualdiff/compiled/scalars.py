@@ -46,7 +46,7 @@ def compiled_partial(partial: Partial) -> Any:
     return njit(**OPTIONS)(text)
 
 
-def _table(functions: Any) -> list[tuple[Any, Any]]:
+def spellings(functions: Any) -> list[tuple[Any, Any]]:
     """Every spelling of the functions, with its key in the table."""
     others = [(spelling, key) for spelling, key in SPELLINGS.items() if key in functions]
     return [(function, function) for function in functions] + others
@@ -171,7 +171,7 @@ def _definition(function: Function) -> Callable[..., Any]:
     return lambda a, b: (lambda a, b: definition(a, b)) if is_number(a) and is_number(b) else None
 
 
-def _arity(function: Any) -> int:
+def arity(function: Any) -> int:
     return function.nin if hasattr(function, "nin") else len(RULES[function].partials)
 
 
@@ -183,13 +183,13 @@ def _teach_table() -> None:
     for function in (*RULES, *FLAT, *VALUE_ONLY):
         if isinstance(function, Function):
             _teach(function, _definition(function))
-    for spelling, function in _table(RULES):
-        kind = _unary if _arity(function) == 1 else _binary
+    for spelling, function in spellings(RULES):
+        kind = _unary if arity(function) == 1 else _binary
         _teach(spelling, kind(spelling, function), prefer_literal=function is np.power)
-    for spelling, function in _table(FLAT):
-        _teach(spelling, (_flat_unary if _arity(function) == 1 else _flat_binary)(spelling))
-    for spelling, function in _table(VALUE_ONLY):
-        _teach(spelling, (_value_unary if _arity(function) == 1 else _value_binary)(spelling))
+    for spelling, function in spellings(FLAT):
+        _teach(spelling, (_flat_unary if arity(function) == 1 else _flat_binary)(spelling))
+    for spelling, function in spellings(VALUE_ONLY):
+        _teach(spelling, (_value_unary if arity(function) == 1 else _value_binary)(spelling))
 
 
 _IN_PLACE = {
@@ -351,7 +351,7 @@ def derived(function: Any, path: tuple[int, ...], alone: bool = False) -> Any:
     by the second. ``alone``: the other argument is a constant.
     """
     compile = njit(**OPTIONS)
-    unary = _arity(function) == 1
+    unary = arity(function) == 1
     if not path:
         return compile((lambda x: function(x)) if unary else (lambda a, b: function(a, b)))
     if len(path) == 1:

@@ -19,6 +19,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
@@ -27,6 +28,7 @@ from .types import (
     OPTIONS,
     SCALARS,
     DualType,
+    array_of,
     constant,
     is_at_level,
     is_dual,
@@ -34,6 +36,7 @@ from .types import (
     kind_of,
     level_of,
     make,
+    new_array,
     packed,
     parts,
     result_base,
@@ -58,7 +61,7 @@ def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> Du
 def lifted_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> types.Type:
     """The type of ``lift(x, everything, n, strict)``."""
     dual = dual_type(x, everything, n, strict)
-    return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
+    return array_of(dual, x.ndim) if isinstance(x, types.Array) else dual
 
 
 def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> DualType:
@@ -71,7 +74,7 @@ def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type
 def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> types.Type:
     """The type of ``lift_along(x, direction, everything, strict)``."""
     dual = dual_type_along(x, direction, everything, strict)
-    return types.Array(dual, x.ndim, "C") if isinstance(x, types.Array) else dual
+    return array_of(dual, x.ndim) if isinstance(x, types.Array) else dual
 
 
 def _for_compiled_code(name: str, parameters: str) -> Any:
@@ -106,12 +109,6 @@ def _size(x):
 
 
 @intrinsic(prefer_literal=True)
-def _dual_dtype(typingctx, x, everything, n, strict):
-    dtype = types.DType(dual_type(x, everything, n.literal_value, bool(strict.literal_value)))
-    return dtype(x, everything, n, strict), lambda context, builder, sig, args: context.get_dummy_value()
-
-
-@intrinsic(prefer_literal=True)
 def _constant_dual(typingctx, x, everything, n, strict):
     ty = dual_type(x, everything, n.literal_value, bool(strict.literal_value))
 
@@ -127,8 +124,10 @@ def _lift(x, everything, n, strict):
     if not isinstance(x, types.Array):
         return lambda x, everything, n, strict: _constant_dual(x, everything, lanes, is_strict)
 
+    element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
+
     def on_array(x, everything, n, strict):
-        duals = np.empty(x.shape, _dual_dtype(x, everything, lanes, is_strict))
+        duals = new_array(x.shape, element)
         flat = duals.reshape(duals.size)
         i = 0
         for number in x.flat:
@@ -151,20 +150,16 @@ def _along(typingctx, x, direction, everything, strict):
     return ty(x, direction, everything, strict), codegen
 
 
-@intrinsic(prefer_literal=True)
-def _dtype_along(typingctx, x, direction, everything, strict):
-    dtype = types.DType(dual_type_along(x, direction, everything, bool(strict.literal_value)))
-    return dtype(x, direction, everything, strict), lambda context, builder, sig, args: context.get_dummy_value()
-
-
 @overload(lift_along, jit_options=OPTIONS, prefer_literal=True)
 def _lift_along(x, direction, everything, strict):
     is_strict = strict.literal_value
     if not isinstance(x, types.Array):
         return lambda x, direction, everything, strict: _along(x, direction, everything, is_strict)
 
+    element = types.TypeRef(dual_type_along(x, direction, everything, bool(is_strict)))
+
     def on_array(x, direction, everything, strict):
-        duals = np.empty(x.shape, _dtype_along(x, direction, everything, is_strict))
+        duals = new_array(x.shape, element)
         flat = duals.reshape(duals.size)
         i = 0
         for number, step in zip(x.flat, direction.flat):  # noqa: B905 (Numba has no strict zip)
@@ -232,34 +227,18 @@ def _seed(x, start):
 # --- results --------------------------------------------------------------------------------
 
 
-@intrinsic
-def _result_dtype(typingctx, y, x):
-    dtype = types.DType(result_base(y, x))
-    return dtype(y, x), lambda context, builder, sig, args: context.get_dummy_value()
-
-
-@intrinsic
-def _value_dtype(typingctx, y, x):
-    dtype = types.DType(y.dtype.base if is_at_level(y.dtype, x) else y.dtype)
-    return dtype(y, x), lambda context, builder, sig, args: context.get_dummy_value()
-
-
-@intrinsic
-def _number_dtype(typingctx, x):
-    dtype = types.DType(base_type(x))
-    return dtype(x), lambda context, builder, sig, args: context.get_dummy_value()
-
-
 @overload(empty_pair, jit_options=OPTIONS)
 def _empty_pair(x, everything):
     """Room for the values and the derivatives of a function of each number in ``x``."""
-    return lambda x, everything: (np.empty(x.size, _number_dtype(x)), np.empty(x.size, _number_dtype(x)))
+    element = types.TypeRef(base_type(x))
+    return lambda x, everything: (new_array(x.size, element), new_array(x.size, element))
 
 
 @overload(empty_gradient, jit_options=OPTIONS)
 def _empty_gradient(y, x):
     if isinstance(x, types.Array):
-        return lambda y, x: np.empty(x.shape, _result_dtype(y, x))
+        element = types.TypeRef(result_base(y, x))
+        return lambda y, x: new_array(x.shape, element)
     return lambda y, x: tangent_at(y, x, 0)
 
 
@@ -278,12 +257,18 @@ def _collect_gradient(result, y, x, start):
     return on_array
 
 
+def _common(cells):
+    """The type that holds numbers and duals of these types."""
+    element = cpu_target.typing_context.unify_types(*cells)
+    if not (is_dual(element) or is_number(element)):
+        raise TypingError(f"jacobian expects an array, a number, or a tuple or list of numbers, not one of {', '.join(map(str, cells))}")
+    return element if is_dual(element) else types.float64
+
+
 @intrinsic
 def _uniform(typingctx, y):
     """A tuple of numbers and duals as a tuple of one type."""
-    element = typingctx.unify_types(*y.types)
-    if element is None or not (is_dual(element) or is_number(element)):
-        return None
+    element = _common(y.types)
     ty = types.UniTuple(element, len(y.types))
 
     def codegen(context, builder, sig, args):
@@ -291,12 +276,6 @@ def _uniform(typingctx, y):
         return context.make_tuple(builder, ty, cells)
 
     return ty(y), codegen
-
-
-@intrinsic
-def _dtype_of(typingctx, x):
-    dtype = types.DType(x if is_dual(x) else types.float64)
-    return dtype(x), lambda context, builder, sig, args: context.get_dummy_value()
 
 
 @overload(outputs, jit_options=OPTIONS)
@@ -307,19 +286,21 @@ def _outputs(y):
     if isinstance(y, types.BaseTuple) and len(y.types) == 0:
         return lambda y: np.empty(0)
     if isinstance(y, types.BaseTuple):
+        element = types.TypeRef(_common(y.types))
 
         def on_tuple(y):
             cells = _uniform(y)
-            out = np.empty(len(cells), _dtype_of(cells[0]))
+            out = new_array(len(cells), element)
             for i in range(len(cells)):
                 out[i] = cells[i]
             return out
 
         return on_tuple
     if isinstance(y, (types.List, types.ListType)) and (is_dual(y.dtype) or is_number(y.dtype)):
+        element = types.TypeRef(_common([y.dtype]))
 
         def on_list(y):
-            out = np.empty(len(y), _dtype_of(y[0]))
+            out = new_array(len(y), element)
             for i in range(len(y)):
                 out[i] = y[i]
             return out
@@ -332,9 +313,10 @@ def _outputs(y):
 def _empty_jacobian(y, x):
     if not isinstance(y, types.Array):
         return lambda y, x: empty_gradient(y, x)
+    element = types.TypeRef(result_base(y, x))
     if isinstance(x, types.Array):
-        return lambda y, x: np.empty(y.shape + x.shape, _result_dtype(y, x))
-    return lambda y, x: np.empty(y.shape, _result_dtype(y, x))
+        return lambda y, x: new_array(y.shape + x.shape, element)
+    return lambda y, x: new_array(y.shape, element)
 
 
 @overload(collect_jacobian, jit_options=OPTIONS)
@@ -357,7 +339,7 @@ def _collect_jacobian(result, y, x, start):
     return on_array
 
 
-def _teach_structure(function: Any, on_number: Any, dtype: Any) -> None:
+def _teach_structure(function: Any, on_number: Any, element_type: Any) -> None:
     """Teach ``function(y, x)``, known on numbers, to results of any structure."""
     name = function.__name__
 
@@ -366,9 +348,10 @@ def _teach_structure(function: Any, on_number: Any, dtype: Any) -> None:
         if is_dual(y) or is_number(y):
             return lambda y, x: on_number(y, x)
         if isinstance(y, types.Array):
+            element = types.TypeRef(element_type(y, x))
 
             def on_array(y, x):
-                out = np.empty(y.shape, dtype(y, x))
+                out = new_array(y.shape, element)
                 flat = out.reshape(out.size)
                 i = 0
                 for cell in y.flat:
@@ -393,8 +376,8 @@ def _first_tangent(y, x):
     return tangent_at(y, x, 0)
 
 
-_teach_structure(tangent_of, _first_tangent, _result_dtype)
-_teach_structure(value_of, value_at, _value_dtype)
+_teach_structure(tangent_of, _first_tangent, result_base)
+_teach_structure(value_of, value_at, lambda y, x: y.dtype.base if is_at_level(y.dtype, x) else y.dtype)
 
 
 @intrinsic

@@ -16,9 +16,11 @@ from numba.extending import (
     intrinsic,
     lower_cast,
     models,
+    overload_classmethod,
     register_model,
     unbox,
 )
+from numba.np import arrayobj
 
 from ..dual import Dual, _restored
 from ..rules import RULES
@@ -101,6 +103,34 @@ class DualType(types.Type):
         return None
 
 
+class DualArrayType(types.Array):
+    """The type of an array of duals: a class of its own, so that methods can be taught to it, and boxing."""
+
+    def __init__(self, dual: DualType, ndim: int, layout: str, readonly: bool = False) -> None:
+        super().__init__(dual, ndim, layout, readonly=readonly, name=f"DualArray({dual}, {ndim}d, {layout}{', readonly' * readonly})")
+
+    def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> types.Array:
+        return array_of(
+            self.dtype if dtype is None else dtype,
+            self.ndim if ndim is None else ndim,
+            self.layout if layout is None else layout,
+            not self.mutable if readonly is None else readonly,
+        )
+
+    def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
+        if not isinstance(other, types.Array) or (other.ndim, other.dtype) != (self.ndim, self.dtype):
+            return None
+        layout = self.layout if self.layout == other.layout else "A"
+        return DualArrayType(self.dtype, self.ndim, layout, not (self.mutable and other.mutable))
+
+
+def array_of(dtype: types.Type, ndim: int, layout: str = "C", readonly: bool = False) -> types.Array:
+    """The type of an array of duals or of plain numbers."""
+    if is_dual(dtype):
+        return DualArrayType(dtype, ndim, layout, readonly)
+    return types.Array(dtype, ndim, layout, readonly=readonly)
+
+
 def is_dual(ty: Any) -> bool:
     return isinstance(ty, DualType)
 
@@ -153,6 +183,9 @@ class TangentsModel(models.PrimitiveModel):
 class DualModel(models.StructModel):
     def __init__(self, dmm: Any, fe_type: DualType) -> None:
         super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
+
+
+register_model(DualArrayType)(models.ArrayModel)
 
 
 def _int32(k: int) -> ir.Constant:
@@ -217,6 +250,12 @@ def _dual_to_dual(context: Any, builder: Any, fromty: DualType, toty: DualType, 
     tangents = [context.cast(builder, t, fromty.base, toty.base) for t in unpacked(builder, fromty, dual.tangents)]
     value = context.cast(builder, dual.value, fromty.base, toty.base)
     return make(context, builder, toty, value, packed(context, builder, toty, tangents))
+
+
+@lower_cast(types.Array, DualArrayType)
+@lower_cast(DualArrayType, DualArrayType)
+def _array_to_array(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
+    return val
 
 
 @unbox(DualType)
@@ -371,6 +410,26 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             for lane, partial, tangent in zip(lanes, *columns, strict=True)
         ]
     return packed(context, builder, ty, lanes)
+
+
+@overload_classmethod(DualArrayType, "_allocate")
+def _allocate(cls, size, align):
+    """Where Numba's array functions get their memory, as for arrays of its own."""
+    return lambda cls, size, align: arrayobj.intrin_alloc(size, align)
+
+
+@intrinsic
+def new_array(typingctx: Any, shape: Any, element: Any) -> Any:
+    """An uninitialised contiguous array; ``element`` is the type of its elements, as a TypeRef."""
+    extents = (shape,) if isinstance(shape, types.Integer) else shape.types
+    ty = array_of(element.instance_type, len(extents))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        cells = [args[0]] if isinstance(shape, types.Integer) else cgutils.unpack_tuple(builder, args[0])
+        sizes = [context.cast(builder, cell, t, types.intp) for cell, t in zip(cells, extents, strict=True)]
+        return arrayobj._empty_nd_impl(context, builder, ty, sizes)._getvalue()
+
+    return ty(shape, element), codegen
 
 
 def _float_base(ty: types.Type) -> types.Type:
