@@ -107,7 +107,7 @@ class DualArray(NDArrayOperatorsMixin):
     @property
     def T(self) -> DualArray:  # noqa: N802
         """The transposed view."""
-        return np.transpose(self)
+        return FUNCTIONS[np.transpose](self)
 
     @property
     def real(self) -> DualArray:
@@ -232,15 +232,17 @@ class DualArray(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any, order: str = "C") -> DualArray:
         """``np.reshape``; the new shape is a tuple or several numbers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes: Any) -> DualArray:
         """``np.transpose``; the axes are a tuple or several numbers."""
-        return np.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None))
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            (axes,) = axes
+        return FUNCTIONS[np.transpose](self, axes or None)
 
     def flatten(self, order: str = "C") -> DualArray:
         """A copy in one row."""
-        return np.ravel(self, order=order).copy()
+        return FUNCTIONS[np.ravel](self, order=order).copy()
 
     def copy(self, order: str = "C") -> DualArray:
         """A copy, in C order."""
@@ -375,8 +377,8 @@ def _row(numbers: Sequence[Any]) -> Any:
     none = (0.0,) * lanes.pop()
     values = _row([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)])
     rows = zip(*(x._tangents if dual else none for x, dual in zip(numbers, duals, strict=True)), strict=True)
-    tangents = [_row(row) for row in rows]
-    tangents = np.stack(tangents) if tangents else np.zeros((0, len(numbers)))
+    lanes_of = [_row(row) for row in rows]
+    tangents = np.stack(lanes_of) if lanes_of else np.zeros((0, len(numbers)))
     return lift(_real(values, "values of Duals"), _real(tangents, "tangents of Duals"), level)
 
 

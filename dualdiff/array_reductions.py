@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
 from .array import FUNCTIONS, DualArray, _array, as_batch, made, operand, plain, promoted, union
 from .array_functions import _after_lanes, batch, implements, merged_last
 from .array_ufuncs import scaled

@@ -136,7 +136,7 @@ class Expression:
                     )
                 operands = arguments
             case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
-                close = difflib.get_close_matches(name, FUNCTIONS, n=1)
+                close = difflib.get_close_matches(name, sorted(FUNCTIONS), n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise ExpressionError(f"{name} is not a function that dualdiff knows{hint}")
             case ast.Attribute(attr=name) | ast.Call(func=ast.Attribute(attr=name)):

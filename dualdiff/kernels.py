@@ -217,7 +217,7 @@ def _driver(nin: int, char: str) -> Any:
     )
     def drive(loops, y, dy, rows, columns, values, tangents):
         scratch = np.empty((height, BLOCK), y.dtype)
-        tangent = scratch[height - 1]
+        spare = scratch[height - 1]
         width = min(columns, BLOCK)
         deep = BLOCK // width
         for row in range(0, rows, deep):
@@ -236,8 +236,8 @@ def _driver(nin: int, char: str) -> Any:
                         continue
                     call(loops[1 + i], scratch, n)
                     for k in range(len(dy)):
-                        gather(tangent, tangents[i][k], row, column, h, w)
-                        accumulate(dy[k, start : start + n], scratch[nin + 1 + i], tangent, first)
+                        total = dy[k, start : start + n]
+                        accumulate(total, scratch[nin + 1 + i], tangents[i][k], row, column, h, w, first, spare)
                     first = False
 
     return drive
@@ -272,14 +272,20 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
                 for c in range(w):
                     block[r * w + c] = table[at, column + c]
 
-    @njit(types.void(dtype[::1], dtype[::1], dtype[::1], types.boolean), error_model="numpy")
-    def accumulate(total, partial, tangent, first):
-        if first:
-            for j in range(len(total)):
-                total[j] = scaled(partial[j], tangent[j])
+    @njit(
+        types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy"
+    )
+    def accumulate(total, partial, table, row, column, h, w, first, spare):
+        if h == 1 and table.shape[1] > 1 and table.strides[1] == table.itemsize:
+            at = row if table.shape[0] > 1 else 0
+            for c in range(w):
+                t = scaled(partial[c], table[at, column + c])
+                total[c] = t if first else total[c] + t
         else:
+            gather(spare, table, row, column, h, w)
             for j in range(len(total)):
-                total[j] += scaled(partial[j], tangent[j])
+                t = scaled(partial[j], spare[j])
+                total[j] = t if first else total[j] + t
 
     @intrinsic
     def call(typing_context, address, scratch, n):

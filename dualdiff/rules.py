@@ -11,7 +11,8 @@ A partial derivative receives the arguments of the function and its result, so t
 computed twice. Above each rule stands its expansion, f(x + h) ~= y + f'(x) h. Where a formula is
 not the textbook's, the textbook's loses digits somewhere; the accuracy of each rule is tested
 over its whole domain, at first and second order. Formulas that have to stay accurate when they
-are differentiated again are functions with a rule of their own (``sech2``, ``gauss``, ...).
+are differentiated again are functions with a rule of their own (``sech2``, ``gauss``, ...), which
+are defined in special.py.
 """
 
 from __future__ import annotations
@@ -24,11 +25,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .function import Function as Function
+from .special import (
+    arcsin_slope,
+    cosine,
+    gauss,
+    hyp1,
+    logistic2,
+    logistic2_slope,
+    logistic_slope,
+    omsq,
+    power_log,
+    power_slope,
+    quotient_slope,
+    sech2,
+    sinc_slope,
+    sqrt_slope,
+    turn,
+    turn_slope,
+)  # fmt: skip
 from .special import digamma as digamma
+from .special import erf as erf
+from .special import erfc as erfc
 from .special import gamma as gamma
 from .special import lgamma as lgamma
-from .special import power_log, power_slope, sinc_slope
+from .special import logistic as logistic
 from .special import polygamma as polygamma
+from .special import softplus as softplus
+from .special import xlogy as xlogy
 
 Partial = Callable[..., Any]
 
@@ -89,21 +112,13 @@ rule(np.subtract, lambda a, b, y: 1, lambda a, b, y: -1)
 rule(np.multiply, lambda a, b, y: b, lambda a, b, y: a)
 
 
-@Function
-def quotient_slope(a, b):
-    """a/b^2 without overflow."""
-    # a/b/b; but where a/b is tiny it has lost digits, and there b^2 is in range
-    y = a / b
-    tiny = 0 < np.absolute(y) < 1e-290
-    return (a if tiny else y) / (b * b if tiny else b)
-
-
 def _quotient_slope_by_denominator(a, b, y):
     # -2 a/b^3;  a tiny y has lost digits, a larger numerator restores them
     restored = 0 < np.absolute(y) < 1e-290 and np.absolute(b) < 1
     return (-2 * quotient_slope(a * 2.0**200, b) / b) / 2.0**200 if restored else -2 * y / b
 
 
+# (a + h)/(b + k)^2 ~= y + 1/b^2 h - 2 a/b^3 k
 rule(quotient_slope, lambda a, b, y: 1 / b / b, _quotient_slope_by_denominator)
 
 # (a + h) / (b + k) ~= y + 1/b h - a/b^2 k
@@ -146,10 +161,8 @@ rule(np.degrees, lambda x, y: 180 / np.pi)
 # --- powers and roots -----------------------------------------------------------------------
 
 
-# Near overflow and underflow x^p has lost its digits, while x^(p/2), twice, has not.
-
-
 def _is_extreme(y):
+    # whether y = x^p has lost digits, or may have, to underflow or overflow: x^(p/2), twice, has not
     return not 1e-290 < np.absolute(y) < 1e300
 
 
@@ -211,75 +224,27 @@ rule(
 )
 rule(power_log, _power_by_both, _power_log_by_exponent)
 
-@Function
-def sqrt_slope(x):
-    """1/(2 sqrt(x))."""
-    return 0.5 / np.sqrt(x)
-
-
 # d(1/(2 sqrt(x))) = -y/(2 x):  x is exact, while 1/y^3 carries the error of sqrt three times
 rule(sqrt_slope, lambda x, y: -(0.5 * y / x))
 
 # sqrt(x + h) ~= y + h/(2 y)
 rule(np.sqrt, lambda x, y: sqrt_slope(x))
 
-
 # cbrt(x + h) ~= y + h/(3 y^2)
 rule(np.cbrt, lambda x, y: 1 / (3 * (y * y)))
-
-
-@Function
-def hyp1(x):
-    """sqrt(1 + x^2) without overflow."""
-    return np.sqrt(1 + x * x) if np.absolute(x) < 1e150 else np.absolute(x)
-
 
 # hyp1(x + h) ~= y + x/y h
 rule(hyp1, lambda x, y: x / y)
 
 
-def _scale(a, b):
-    # what a and b are multiplied by before they are squared
-    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
-    return 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
-
-
-@Function
-def cosine(a, b):
-    """a / hypot(a, b), the cosine of the angle of (a, b); 0 at the origin."""
-    s = _scale(a, b)
-    r = np.sqrt((s * a) * (s * a) + (s * b) * (s * b))
-    return (a if s < 1 else s * a) / (r if r != 0 else 1.0) * (s if s < 1 else 1.0)
-
-
-@Function
-def turn(a, b):
-    """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
-    s = _scale(a, b)
-    square = (s * a) * (s * a) + (s * b) * (s * b)
-    return (b if s < 1 else s * b) / square * s * (s if s < 1 else 1.0)
-
-
-@Function
-def turn_slope(a, b):
-    """(a^2 - b^2) / (a^2 + b^2)^2 without overflow and cancellation."""
-    s = _scale(a, b)
-    square = (s * a) * (s * a) + (s * b) * (s * b)
-    return ((s * a - s * b) / square) * ((s * a + s * b) / square) * s * s
-
-
-# With c = cosine(a, b), s = cosine(b, a) and r = hypot(a, b):  dc = s^2/r da - c s/r db.
-# c^2 + s^2 = 1 must not be used to write s^2 as 1 - c^2, which cancels.
 def _cosine_by_second(a, b, y):
     # a b/r^3 is (a/r) (b/r^2) or (b/r) (a/r^2): the one that does not overflow early
     return -(y * turn(a, b) if np.absolute(a) > np.absolute(b) else cosine(b, a) * turn(b, a))
 
 
-rule(
-    cosine,
-    lambda a, b, y: cosine(b, a) * turn(a, b),
-    _cosine_by_second,
-)
+# With c = cosine(a, b), s = cosine(b, a) and r = hypot(a, b):  dc = s^2/r da - c s/r db.
+# c^2 + s^2 = 1 must not be used to write s^2 as 1 - c^2, which cancels.
+rule(cosine, lambda a, b, y: cosine(b, a) * turn(a, b), _cosine_by_second)
 
 # hypot(a + h, b + k) ~= y + a/y h + b/y k;  0 at the origin, the least-norm subgradient
 rule(np.hypot, lambda a, b, y: cosine(a, b), lambda a, b, y: cosine(b, a))
@@ -304,34 +269,11 @@ rule(np.log10, lambda x, y: 1 / np.log(10.0) / np.absolute(x) if x >= 0 else y)
 # log1p(x + h) ~= y + h/(1 + x)
 rule(np.log1p, lambda x, y: 1 / (1 + x) if x >= -1 else y)
 
-
-@Function
-def logistic_slope(x):
-    """The derivative of the logistic function: e/(1 + e)^2 with e = exp(-abs(x))."""
-    e = np.exp(-np.absolute(x))
-    return e / ((1 + e) * (1 + e))
-
-
 # with s = logistic(x):  s'' = s' (1 - 2 s) = -s' tanh(x/2)
 rule(logistic_slope, lambda x, y: -(y * np.tanh(0.5 * x)))
 
-
-@Function
-def logistic(x):
-    """The logistic function 1/(1 + exp(-x)), without overflow."""
-    e = np.exp(-np.absolute(x))
-    return (1 if x >= 0 else e) / (1 + e)
-
-
 # logistic(x + h) ~= y + e/(1 + e)^2 h;  not y (1 - y), which cancels for large x
 rule(logistic, lambda x, y: logistic_slope(x))
-
-
-@Function
-def softplus(x):
-    """log(1 + exp(x)), without overflow."""
-    return np.log1p(np.exp(-np.absolute(x))) + (x if x > 0 else 0 * x)
-
 
 # softplus(x + h) ~= y + logistic(x) h
 rule(softplus, lambda x, y: logistic(x))
@@ -353,21 +295,7 @@ rule(
     lambda a, b, y: _logaddexp_by_first(b, a, y),
 )
 
-
-@Function
-def logistic2(x):
-    """1/(1 + 2^-x), without overflow."""
-    e = np.exp2(-np.absolute(x))
-    return (1 if x >= 0 else e) / (1 + e)
-
-
-@Function
-def logistic2_slope(x):
-    """The derivative of ``logistic2`` divided by log(2)."""
-    e = np.exp2(-np.absolute(x))
-    return e / ((1 + e) * (1 + e))
-
-
+# the same in base 2
 rule(logistic2, lambda x, y: np.log(2.0) * logistic2_slope(x))
 rule(logistic2_slope, lambda x, y: -(np.log(2.0) * y * np.tanh(0.5 * np.log(2.0) * x)))
 
@@ -387,13 +315,6 @@ rule(
     lambda a, b, y: _logaddexp2_by_first(b, a, y),
 )
 
-
-@Function
-def xlogy(x, y):
-    """x log(y), and 0 where x is 0 and y is not NaN."""
-    return 0 * x if x == 0 and y == y else x * np.log(y)
-
-
 # xlogy(x + h, y + k) ~= z + log(y) h + x/y k
 rule(xlogy, lambda x, y, z: np.log(y), lambda x, y, z: x / y if x != 0 or y != 0 else 0 * x)
 
@@ -406,20 +327,8 @@ rule(np.cos, lambda x, y: -np.sin(x))
 # tan(x + h) ~= y + (1 + y^2) h
 rule(np.tan, lambda x, y: 1 + y * y)
 
-
-@Function
-def omsq(x):
-    """1 - x^2 as (1 - x)(1 + x), which does not cancel near 1."""
-    return (1 - x) * (1 + x)
-
-
+# 1 - (x + h)^2 ~= y - 2 x h
 rule(omsq, lambda x, y: -2 * x)
-
-@Function
-def arcsin_slope(x):
-    """1/sqrt(1 - x^2)."""
-    return 1 / np.sqrt((1 - x) * (1 + x))
-
 
 # d(1 - x^2)^(-1/2) = x (1 - x^2)^(-3/2)
 rule(arcsin_slope, lambda x, y: x / (omsq(x) * np.sqrt(omsq(x))))
@@ -430,6 +339,7 @@ rule(np.arccos, lambda x, y: -arcsin_slope(x))
 
 # arctan(x + h) ~= y + h/(1 + x^2)
 rule(np.arctan, lambda x, y: turn(x, 1.0))
+
 
 def _turn_by_first(a, b, y):
     # -2 (b/r^2) (a/r^2);  a tiny argument beside one that is not has no part in r: scaled,
@@ -457,14 +367,7 @@ rule(np.arctan2, lambda a, b, y: turn(a, b), lambda a, b, y: -turn(b, a))
 rule(np.sinh, lambda x, y: np.cosh(x))
 rule(np.cosh, lambda x, y: np.sinh(x))
 
-
-@Function
-def sech2(x):
-    """1/cosh(x)^2 as 4 e/(1 + e)^2 with e = exp(-2 abs(x))."""
-    e = np.exp(-2 * np.absolute(x))
-    return 4 * e / ((1 + e) * (1 + e))
-
-
+# sech(x + h)^2 ~= y - 2 tanh(x) y h
 rule(sech2, lambda x, y: -2 * np.tanh(x) * y)
 
 # tanh(x + h) ~= y + sech(x)^2 h;  not 1 - y^2, which cancels for large x
@@ -482,34 +385,10 @@ rule(np.arctanh, lambda x, y: 1 / omsq(x) if np.absolute(x) <= 1 else y)
 
 # --- error and gamma functions --------------------------------------------------------------
 
-
-@Function
-def gauss(c, x):
-    """c exp(-x^2), with the argument split so that the rounding of x^2 is not amplified."""
-    a = 40.0 if np.absolute(x) > 40 else np.absolute(x)
-    h = np.rint(64 * a) / 64
-    # where exp(-h^2) is nearly subnormal and loses digits, its root twice
-    far = a > 25
-    e = np.exp((-0.5 if far else -1.0) * (h * h))
-    return (c * np.exp((h - a) * (h + a)) * (e if far else 1.0)) * e if e > 0 else 0 * a
-
-
 # gauss(c + k, x + h) ~= y + gauss(1, x) k + gauss(-2 x c, x) h
 rule(gauss, lambda c, x, y: gauss(1.0, x), lambda c, x, y: gauss(-2 * x * c, x))
 
-
-@Function
-def erf(x):
-    """The error function 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
-    return math.erf(x)
-
-
-@Function
-def erfc(x):
-    """The complementary error function 1 - erf(x)."""
-    return math.erfc(x)
-
-
+# erf(x + h) ~= y + 2/sqrt(pi) exp(-x^2) h
 rule(erf, lambda x, y: gauss(2 / np.sqrt(np.pi), x))
 rule(erfc, lambda x, y: gauss(-2 / np.sqrt(np.pi), x))
 
@@ -539,11 +418,7 @@ def _fmax_by_first(a, b, y):
 
 
 rule(np.maximum, _maximum_by_first, lambda a, b, y: _maximum_by_first(b, a, y))
-rule(
-    np.minimum,
-    lambda a, b, y: _maximum_by_first(b, a, y),
-    _maximum_by_first,
-)
+rule(np.minimum, lambda a, b, y: _maximum_by_first(b, a, y), _maximum_by_first)
 rule(np.fmax, _fmax_by_first, lambda a, b, y: _fmax_by_first(b, a, y))
 rule(
     np.fmin,
@@ -581,47 +456,27 @@ SPELLINGS: dict[Any, Any] = {
     operator.ne: np.not_equal,
     abs: np.absolute,
     pow: np.power,
-    math.fabs: np.fabs,
     math.pow: np.power,
-    math.ldexp: np.ldexp,
-    math.copysign: np.copysign,
-    math.fmod: np.fmod,
-    math.hypot: np.hypot,
-    math.sqrt: np.sqrt,
-    math.exp: np.exp,
-    math.expm1: np.expm1,
-    math.log: np.log,
-    math.log2: np.log2,
-    math.log10: np.log10,
-    math.log1p: np.log1p,
-    math.sin: np.sin,
-    math.cos: np.cos,
-    math.tan: np.tan,
     math.asin: np.arcsin,
     math.acos: np.arccos,
     math.atan: np.arctan,
     math.atan2: np.arctan2,
-    math.sinh: np.sinh,
-    math.cosh: np.cosh,
-    math.tanh: np.tanh,
     math.asinh: np.arcsinh,
     math.acosh: np.arccosh,
     math.atanh: np.arctanh,
-    math.degrees: np.degrees,
-    math.radians: np.radians,
     math.erf: erf,
     math.erfc: erfc,
     math.gamma: gamma,
     math.lgamma: lgamma,
-    math.isnan: np.isnan,
-    math.isinf: np.isinf,
-    math.isfinite: np.isfinite,
 }
 """Other names of functions in the table."""
 
-if hasattr(math, "cbrt"):  # Python 3.11
-    SPELLINGS[math.cbrt] = np.cbrt
-    SPELLINGS[math.exp2] = np.exp2
+for _name in (
+    "fabs", "copysign", "ldexp", "fmod", "sqrt", "cbrt", "hypot", "exp", "exp2", "expm1", "log", "log2", "log10",
+    "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "degrees", "radians", "isnan", "isinf", "isfinite",
+):  # fmt: skip
+    if hasattr(math, _name):  # cbrt and exp2 came with Python 3.11
+        SPELLINGS[getattr(math, _name)] = getattr(np, _name)
 
 
 def canonical(function: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The functions of the rule table whose values take more than a line.
+"""The functions of the rule table that NumPy does not have, as they are computed.
 
-They are written for plain floats, once, and run by CPython and by Numba; their rules stand with
-all others in rules.py.
+They are written once, for plain floats, and run by CPython and by Numba; their rules stand with
+all others in rules.py. A comment says why where a formula is not the textbook's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,20 @@ import math
 import numpy as np
 
 from .function import Function
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+@Function
+def quotient_slope(a, b):
+    """a/b^2 without overflow."""
+    # a/b/b; but where a/b is tiny it has lost digits, and there b^2 is in range
+    y = a / b
+    tiny = 0 < np.absolute(y) < 1e-290
+    return (a if tiny else y) / (b * b if tiny else b)
+
+
+# --- powers and roots ----------------------------------------------------------------------------
 
 
 @Function
@@ -45,7 +59,140 @@ def power_log(x, p):
     return half * np.log(x) * half
 
 
-# --- the cardinal sine ----------------------------------------------------------------------
+@Function
+def sqrt_slope(x):
+    """1/(2 sqrt(x))."""
+    return 0.5 / np.sqrt(x)
+
+
+@Function
+def hyp1(x):
+    """sqrt(1 + x^2) without overflow."""
+    return np.sqrt(1 + x * x) if np.absolute(x) < 1e150 else np.absolute(x)
+
+
+def _scale(a, b):
+    # what a and b are multiplied by before they are squared
+    larger = np.absolute(a) if np.absolute(a) > np.absolute(b) else np.absolute(b)
+    return 2.0**600 if larger < 1e-140 else (2.0**-600 if larger > 1e140 else 1.0)
+
+
+@Function
+def cosine(a, b):
+    """a / hypot(a, b), the cosine of the angle of (a, b); 0 at the origin."""
+    s = _scale(a, b)
+    r = np.sqrt((s * a) * (s * a) + (s * b) * (s * b))
+    return (a if s < 1 else s * a) / (r if r != 0 else 1.0) * (s if s < 1 else 1.0)
+
+
+@Function
+def turn(a, b):
+    """b / (a^2 + b^2) without overflow: the derivative of the angle arctan2(a, b) by a."""
+    s = _scale(a, b)
+    square = (s * a) * (s * a) + (s * b) * (s * b)
+    return (b if s < 1 else s * b) / square * s * (s if s < 1 else 1.0)
+
+
+@Function
+def turn_slope(a, b):
+    """(a^2 - b^2) / (a^2 + b^2)^2 without overflow and cancellation."""
+    s = _scale(a, b)
+    square = (s * a) * (s * a) + (s * b) * (s * b)
+    return ((s * a - s * b) / square) * ((s * a + s * b) / square) * s * s
+
+
+# --- exponentials and logarithms -----------------------------------------------------------------
+
+
+@Function
+def logistic_slope(x):
+    """The derivative of the logistic function: e/(1 + e)^2 with e = exp(-abs(x))."""
+    e = np.exp(-np.absolute(x))
+    return e / ((1 + e) * (1 + e))
+
+
+@Function
+def logistic(x):
+    """The logistic function 1/(1 + exp(-x)), without overflow."""
+    e = np.exp(-np.absolute(x))
+    return (1 if x >= 0 else e) / (1 + e)
+
+
+@Function
+def softplus(x):
+    """log(1 + exp(x)), without overflow."""
+    return np.log1p(np.exp(-np.absolute(x))) + (x if x > 0 else 0.0)
+
+
+@Function
+def logistic2(x):
+    """1/(1 + 2^-x), without overflow."""
+    e = np.exp2(-np.absolute(x))
+    return (1 if x >= 0 else e) / (1 + e)
+
+
+@Function
+def logistic2_slope(x):
+    """The derivative of ``logistic2`` divided by log(2)."""
+    e = np.exp2(-np.absolute(x))
+    return e / ((1 + e) * (1 + e))
+
+
+@Function
+def xlogy(x, y):
+    """x log(y), and 0 where x is 0 and y is not NaN."""
+    return 0 * x if x == 0 and y == y else x * np.log(y)
+
+
+# --- trigonometric and hyperbolic functions ------------------------------------------------------
+
+
+@Function
+def omsq(x):
+    """1 - x^2 as (1 - x)(1 + x), which does not cancel near 1."""
+    return (1 - x) * (1 + x)
+
+
+@Function
+def arcsin_slope(x):
+    """1/sqrt(1 - x^2)."""
+    return 1 / np.sqrt((1 - x) * (1 + x))
+
+
+@Function
+def sech2(x):
+    """1/cosh(x)^2 as 4 e/(1 + e)^2 with e = exp(-2 abs(x))."""
+    e = np.exp(-2 * np.absolute(x))
+    return 4 * e / ((1 + e) * (1 + e))
+
+
+# --- the error function --------------------------------------------------------------------------
+
+
+@Function
+def gauss(c, x):
+    """c exp(-x^2), with the argument split so that the rounding of x^2 is not amplified."""
+    a = 40.0 if np.absolute(x) > 40 else np.absolute(x)
+    h = np.rint(64 * a) / 64
+    # where exp(-h^2) is nearly subnormal and loses digits, its root twice
+    far = a > 25
+    e = np.exp((-0.5 if far else -1.0) * (h * h))
+    return (c * np.exp((h - a) * (h + a)) * (e if far else 1.0)) * e if e > 0 else 0 * a
+
+
+@Function
+def erf(x):
+    """The error function 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return math.erf(x)
+
+
+@Function
+def erfc(x):
+    """The complementary error function 1 - erf(x)."""
+    return math.erfc(x)
+
+
+# --- the cardinal sine ---------------------------------------------------------------------------
 
 
 @Function
@@ -95,7 +242,7 @@ def _sinc_series(n, x):
     return total
 
 
-# --- the gamma function ---------------------------------------------------------------------
+# --- the gamma function --------------------------------------------------------------------------
 
 
 @Function

@@ -170,7 +170,7 @@ def envelope(order: int) -> Callable[[Any], Any]:
 
 
 POSITIVE = ((TINIEST, LARGEST),)
-POLES = (-1.0, -2.0, -3.0, -4.0)
+POLES = (-1.0, -2.0)
 POWER_MAGNITUDES = {path: lambda x, p: abs(x) ** (p - 1) for path in ((0, 1), (1, 0))}
 MINIMUM = 1.4616321449683622  # of gamma
 
@@ -189,6 +189,8 @@ ROWS = (
     Row(np.fabs, "Abs(x)", (0, 0)),
     Row(np.copysign, "Abs(a)*sign(b)", (0, 0)),
     Row(np.ldexp, "a*2**b", (0, 0), more=whole_exponents, only_more=True, by=(0,)),
+    Row(np.radians, "x*pi/180", (1, 0)),
+    Row(np.degrees, "x*180/pi", (1, 0)),
     Row(np.deg2rad, "x*pi/180", (1, 0)),
     Row(np.rad2deg, "x*180/pi", (1, 0)),
     Row(np.power, "a**b", (3, 6), more=powers, only_more=True, magnitudes=POWER_MAGNITUDES),
@@ -232,7 +234,7 @@ ROWS = (
         slopes=("polygamma(0, x)",), magnitudes={(0,): below(2)},
     ),
     Row(
-        rules.digamma, "polygamma(0, x)", (16, 64), domain=((-300, LARGEST),), edges=((-300, -3),), branch=(MINIMUM, *POLES),
+        rules.digamma, "polygamma(0, x)", (16, 64), domain=((-300, LARGEST),), edges=((-300, -3),), branch=POLES,
         magnitudes={(0, 0): below(0)},
     ),
     Row(

@@ -568,7 +568,8 @@ def test_conversions_say_what_to_write() -> None:
     with pytest.raises(TypeError, match=r"np\.sin"):
         float(x[:1].reshape(1))
     with pytest.raises(TypeError, match="zeros_like"):
-        np.asarray(x)
+        np.asarray(x, float)
+    assert repr(as_batch(np.asarray(x))) == repr(x)
     assert repr(as_batch(np.array([x, x]))) == repr(np.stack([x, x]))
     with pytest.raises(TypeError):
         int(x)

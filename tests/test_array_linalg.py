@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from dualdiff.array import DualArray
+
 from .batches import (
     assert_lanes_are_independent,
     assert_memory_order_is_irrelevant,
@@ -15,8 +18,6 @@ from .batches import (
     assert_values_are_numpys,
     rng_of,
 )
-
-from dualdiff.array import DualArray
 
 n = np.linalg
 right = np.array([[1.0, -2.0], [0.5, 3.0], [2.0, 0.1]])

@@ -12,7 +12,6 @@ import sympy
 
 from dualdiff import Dual
 from dualdiff.expression import FUNCTIONS, Expression
-from dualdiff.rules import RULES
 
 EXAMPLE = Expression("log(x1) + x1*x2 - sin(x2)")
 
@@ -53,11 +52,6 @@ def test_sum_of_a_thousand_fractions_is_exact():
     assert slope(lambda x: sum(x / k for k in range(1, 1000)), Fraction(1)) == sum(
         Fraction(1, k) for k in range(1, 1000)
     )
-
-
-def test_fractions_have_no_sine():
-    with pytest.raises(TypeError, match=r"sin.*Fraction"):
-        slope(np.sin, Fraction(1, 2))
 
 
 # --- mpmath: as many digits as are asked for --------------------------------------------------
@@ -142,14 +136,13 @@ def test_formulas_are_those_of_sympy(text):
 # --- what is no number ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["2", b"2", None, 2j, Decimal(2), object(), [1.0], {}], ids=repr)
+@pytest.mark.parametrize("value", ["2", b"2", None, 2j, Decimal(2), object, [1.0], {}], ids=repr)
 def test_other_values_are_refused(value):
     with pytest.raises(TypeError, match="real number"):
         Dual(value, 1.0)
 
 
-def test_every_function_says_so_when_a_package_lacks_it():
-    lacking = [f for f in RULES if getattr(f, "nin", 0) == 1 and f in (np.arcsin, np.exp, np.sqrt)]
-    for function in lacking:
-        with pytest.raises(TypeError, match=function.__name__):
-            function(Dual(Fraction(1, 2), Fraction(1)))
+@pytest.mark.parametrize("function", [np.exp, np.arcsin, np.sqrt])
+def test_what_a_package_lacks_is_named(function):
+    with pytest.raises(TypeError, match=function.__name__ + ".*Fraction"):
+        function(Dual(Fraction(1, 2), Fraction(1)))

@@ -16,12 +16,13 @@ import numpy as np
 from numba import njit
 from numba.core import types
 from numba.core.registry import cpu_target
-from numba.extending import overload
+from numba.extending import overload, overload_method
 
 from ..function import Function
 from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
 from .types import (
     OPTIONS,
+    DualType,
     constant_like,
     is_dual,
     is_number,
@@ -35,13 +36,17 @@ from .types import (
 
 
 @functools.cache
-def compiled_partial(partial: Partial) -> Any:
-    """A rule's text, or a ``Function``'s definition, compiled: for floats and for duals."""
+def compiled_partial(partial: Partial, level: int = 0) -> Any:
+    """A rule's text, or a ``Function``'s definition, compiled for numbers of a level, 0 for floats.
+
+    A rule on duals may call its own function, whose rule is then compiled for the level below. With one
+    dispatcher for all levels Numba would take that for a recursion, which it does not link.
+    """
     scope = dict(partial.__globals__)
     for name in partial.__code__.co_names:
         helper = scope.get(name)
         if isinstance(helper, python_types.FunctionType) and helper.__module__ == partial.__module__:
-            scope[name] = compiled_partial(helper)
+            scope[name] = compiled_partial(helper, level)
     text = python_types.FunctionType(partial.__code__, scope, partial.__name__, None, partial.__closure__)
     return njit(**OPTIONS)(text)
 
@@ -63,11 +68,10 @@ def _active(a: Any, b: Any) -> tuple[bool, bool]:
 
 
 def _unary(spelling: Any, function: Any) -> Callable[[Any], Any]:
-    partial = compiled_partial(RULES[function].alone[0])
-
     def implementation(x):
         if not is_dual(x):
             return None
+        partial = compiled_partial(RULES[function].alone[0], level_of(x.base))
 
         def on_dual(x):
             v = value(x)
@@ -81,13 +85,13 @@ def _unary(spelling: Any, function: Any) -> Callable[[Any], Any]:
 
 def _binary(spelling: Any, function: Any) -> Callable[[Any, Any], Any]:
     rule = RULES[function]
-    by_a, by_b = map(compiled_partial, rule.partials)
-    by_a_alone, by_b_alone = map(compiled_partial, rule.alone)
 
     def implementation(a, b):
         if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
             return None
         active = _active(a, b)
+        level = max(level_of(t.base if on else t) for t, on in zip((a, b), active, strict=True))
+        by_a, by_b = (compiled_partial(p, level) for p in (rule.partials if all(active) else rule.alone))
         if active == (True, True):
 
             def both(a, b):
@@ -104,21 +108,21 @@ def _binary(spelling: Any, function: Any) -> Callable[[Any, Any], Any]:
                 def first_to_constant(a, b):
                     u = value(a)
                     y = spelling(u, n)
-                    return pushforward(y, by_a_alone(u, n, y), a)
+                    return pushforward(y, by_a(u, n, y), a)
 
                 return first_to_constant
 
             def first(a, b):
                 u = value(a)
                 y = spelling(u, b)
-                return pushforward(y, by_a_alone(u, b, y), a)
+                return pushforward(y, by_a(u, b, y), a)
 
             return first
 
         def second(a, b):
             v = value(b)
             y = spelling(a, v)
-            return pushforward(y, by_b_alone(a, v, y), b)
+            return pushforward(y, by_b(a, v, y), b)
 
         return second
 
@@ -233,9 +237,9 @@ def _not(x):
     return (lambda x: not bool(value(x))) if is_dual(x) else None
 
 
-@overload(hash, jit_options=OPTIONS)
+@overload_method(DualType, "__hash__", jit_options=OPTIONS)
 def _hash(x):
-    return (lambda x: hash(value(x))) if is_dual(x) else None
+    return lambda x: hash(value(x))
 
 
 @overload(float, jit_options=OPTIONS)
@@ -262,7 +266,7 @@ def _divmod(a, b):
 def _teach_extremum(builtin: Any, function: Any, second_wins: Any) -> None:
     # the value is the builtin's, which differs from NumPy's when there is a NaN;
     # the derivative at a tie is the average
-    by_a, by_b = map(compiled_partial, RULES[function].partials)
+    by_a, by_b = map(compiled_partial, RULES[function].partials)  # constants: 0, 1/2 or 1
 
     def pick(a, b):
         raise TypeError("pick is for compiled code")
@@ -344,11 +348,11 @@ def type_of_function(function: Function) -> Any:
 
 
 @functools.cache
-def derived(function: Any, path: tuple[int, ...], alone: bool = False) -> Any:
+def derived(function: Any, path: tuple[int, ...], alone: bool = False, level: int = 0) -> Any:
     """The mixed partial derivative of an elementary function by the arguments on ``path``, compiled.
 
     ``path = ()`` is the function itself, ``(0, 1)`` its derivative by the first argument, differentiated
-    by the second. ``alone``: the other argument is a constant.
+    by the second. ``alone``: the other argument is a constant. ``level``: of the numbers that it is called with.
     """
     compile = njit(**OPTIONS)
     unary = arity(function) == 1
@@ -356,11 +360,11 @@ def derived(function: Any, path: tuple[int, ...], alone: bool = False) -> Any:
         return compile((lambda x: function(x)) if unary else (lambda a, b: function(a, b)))
     if len(path) == 1:
         rule = RULES[function]
-        partial = compiled_partial((rule.alone if alone else rule.partials)[path[0]])
+        partial = compiled_partial((rule.alone if alone else rule.partials)[path[0]], level)
         if unary:
             return compile(lambda x: partial(x, function(x)))
         return compile(lambda a, b: partial(a, b, function(a, b)))
-    lower = derived(function, path[:-1], alone)
+    lower = derived(function, path[:-1], alone, level + 1)
     if unary:
         return compile(lambda x: tangent_at(lower(seeded(x, x)), seeded(x, x), 0))
     if path[-1] == 0:

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.core.typeconv import Conversion
@@ -296,14 +297,15 @@ def type_of_dual(dual: Dual) -> DualType:
     from numba import typeof
 
     def base_type(x: Any) -> types.Type:
-        return type_of_dual(x) if isinstance(x, Dual) else typeof(x)
+        if isinstance(x, Dual):
+            return type_of_dual(x)
+        if not isinstance(x, (float, np.floating)):
+            raise TypeError(f"Numba compiles duals over floats, not over {type(x).__name__}")
+        return typeof(x)
 
     base = base_type(dual.value)
     for tangent in dual.tangents:
-        other = base_type(tangent)
-        base = base if base == other or isinstance(base, DualType) else other
-    if not isinstance(base, (types.Float, DualType)):
-        raise TypeError(f"Numba compiles duals over floating point numbers, not over {type(dual.value).__name__}")
+        base = max(base, base_type(tangent), key=level_of)
     return DualType(dual._level, base, len(dual.tangents), SCALARS)
 
 

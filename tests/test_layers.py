@@ -1,0 +1,202 @@
+"""The order of the files and the grammar of the rules, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "dualdiff"
+
+# From the ground up: a file imports only from files above it in this list.
+FLOORS = [
+    "errors",
+    "function",
+    "special",
+    "rules",
+    "chain",
+    "foreign",
+    "dual",
+    "inputs",
+    "compiled.types",
+    "compiled.seeding",
+    "compiled.effects",
+    "compiled.scalars",
+    "compiled.arrays",
+    "compiled.clone",
+    "kernels",
+    "array",
+    "array_ufuncs",
+    "array_functions",
+    "array_composed",
+    "array_reductions",
+    "array_linalg",
+    "compiled.boundary",
+    "compiled.drivers",
+    "compiled",
+    "transforms",
+    "expression",
+    "__init__",
+    "__main__",
+]
+
+OPTIONAL = {"scipy", "mpmath", "sympy", "matplotlib"}
+SLOW = {"numba", "llvmlite", "inspect"}
+
+
+def module_of(path: Path) -> str:
+    """The name of a file of the package, as in FLOORS."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1]) if len(parts) > 1 and parts[-1] == "__init__" else ".".join(parts)
+
+
+FILES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(tree: ast.AST, module: str) -> Iterator[str]:
+    """The modules of the package that are imported anywhere in ``tree``, as in FLOORS."""
+    package = module.split(".")[:-1] if module != "compiled" else ["compiled"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1] + (node.module or "").split(".")
+            name = ".".join(part for part in base if part)
+            for alias in node.names:
+                inner = f"{name}.{alias.name}".strip(".")
+                yield inner if inner in FILES else name or "__init__"
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dualdiff":
+            yield (node.module or "").partition(".")[2] or "__init__"
+        elif isinstance(node, ast.Import):
+            yield from (
+                a.name.partition(".")[2] or "__init__" for a in node.names if a.name.split(".")[0] == "dualdiff"
+            )
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    """All functions in ``tree``, at any depth."""
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def at_module_level(tree: ast.Module) -> ast.Module:
+    """The module without the bodies of its functions, and without what only type checkers read."""
+
+    class Without(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+            return None
+
+        def visit_If(self, node: ast.If) -> ast.AST | None:
+            return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+    return Without().visit(tree)
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_every_file_has_a_floor(module: str) -> None:
+    assert module in FLOORS, f"dualdiff/{module}.py is not in FLOORS"
+
+
+@pytest.mark.parametrize("module", [m for m in FLOORS if m in FILES])
+def test_imports_go_one_way(module: str) -> None:
+    tree = at_module_level(ast.parse(FILES[module].read_text(encoding="utf-8")))
+    below = set(FLOORS[: FLOORS.index(module)])
+    assert set(imports(tree, module)) <= below
+
+
+@pytest.mark.parametrize("module", [m for m in FLOORS if m in FILES])
+def test_imports_within_functions_have_a_reason(module: str) -> None:
+    # they are of optional packages, or put off loading what is slow, above all Numba; those of upper
+    # floors are the answers to Numba's question about an object, which only an upper floor has
+    below = set(FLOORS[: FLOORS.index(module)])
+    for function in functions(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        inner = {name for node in function.body for name in imports(node, module)}
+        assert all(name.startswith(("compiled", "__init__")) for name in inner), f"{function.name}: {inner}"
+        assert inner <= below or function.name == "_numba_type_", f"{function.name}: {inner}"
+        for node in ast.walk(function):
+            packages = set()
+            if isinstance(node, ast.Import):
+                packages = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                packages = {(node.module or "").split(".")[0]}
+            assert packages <= {*OPTIONAL, *SLOW}, f"{function.name}: {packages}"
+
+
+def test_the_table_needs_numpy_alone() -> None:
+    for module in ("function", "special", "rules", "chain"):
+        tree = at_module_level(ast.parse(FILES[module].read_text(encoding="utf-8")))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert not {a.name.split(".")[0] for a in node.names} & {"numba", "llvmlite", *OPTIONAL}
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in {"numba", "llvmlite", *OPTIONAL}
+
+
+# --- the grammar of a rule ------------------------------------------------------------------
+
+RULES_TREE = ast.parse(FILES["rules"].read_text(encoding="utf-8"))
+CONSTANTS = {"pi", "inf", "nan", "e"}
+EXPRESSIONS = (
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Name, ast.Attribute, ast.Constant,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+def partials() -> dict[str, ast.Lambda | ast.FunctionDef]:
+    """The text of every partial derivative in the table and of the helpers that it calls."""
+    found: dict[str, ast.Lambda | ast.FunctionDef] = {}
+    table = {"rule", "flat", "value_only", "canonical"}
+    for statement in RULES_TREE.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name not in table:
+            found[statement.name] = statement
+        elif not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Lambda):
+                    found[f"line {node.lineno}"] = node
+    return found
+
+
+def names_of_the_table() -> set[str]:
+    """The names that a rule may call: of ``Function``s, and of other rules' texts."""
+    imported = {
+        alias.asname or alias.name
+        for node in RULES_TREE.body
+        if isinstance(node, ast.ImportFrom) and node.module == "special"
+        for alias in node.names
+    }
+    return imported | set(partials())
+
+
+@pytest.mark.parametrize("name", sorted(partials()))
+def test_rule_keeps_to_the_grammar(name: str) -> None:
+    from dualdiff.rules import FLAT, RULES
+
+    table = {function.__name__ for function in (*RULES, *FLAT)}
+    text = partials()[name]
+    body = text.body if isinstance(text, ast.FunctionDef) else [ast.Return(text.body)]
+    known = {argument.arg for argument in text.args.args}
+    for statement in body[:-1]:
+        assert isinstance(statement, ast.Assign), ast.unparse(statement)
+        assert len(statement.targets) == 1
+        assert isinstance(statement.targets[0], ast.Name), ast.unparse(statement)
+        _check_expression(statement.value, known, table)
+        known.add(statement.targets[0].id)
+    assert isinstance(body[-1], ast.Return)
+    assert body[-1].value is not None
+    _check_expression(body[-1].value, known, table)
+
+
+def _check_expression(expression: ast.expr, known: set[str], table: set[str]) -> None:
+    called = set()
+    for node in ast.walk(expression):
+        assert isinstance(node, EXPRESSIONS), ast.unparse(expression)
+        if isinstance(node, ast.Call):
+            called.add(node.func)
+            assert not node.keywords
+        elif isinstance(node, ast.Constant):
+            assert type(node.value) in (int, float)
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node.value) == "np", ast.unparse(node)
+            assert node.attr in (table if node in called else CONSTANTS), ast.unparse(node)
+        elif isinstance(node, ast.Name) and node.id != "np":
+            assert node.id in (names_of_the_table() if node in called else known), node.id
