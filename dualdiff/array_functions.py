@@ -220,8 +220,8 @@ def _real(x: Any) -> Any:
 
 def merged_last(x: Any, axis: Any = None) -> Any:
     """``x`` with all axes of ``axis``, as given to a reduction, merged into the last one."""
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = sorted(k % x.ndim for k in axes)
+    given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = sorted(k % x.ndim for k in given)
     others = [k for k in range(x.ndim) if k not in axes]
     shape = [x.shape[k] for k in others]
     return x.transpose(*others, *axes).reshape(*shape, math.prod(x.shape[k] for k in axes))

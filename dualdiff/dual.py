@@ -96,7 +96,10 @@ class Dual:
         value = _number(value, "value")
         if isinstance(tangents, (str, bytes)) or not hasattr(tangents, "__iter__"):
             tangents = (tangents,)
-        tangents = tuple(_number(t, "tangent") for t in tangents)
+        if foreign.is_foreign(value):  # an exact value keeps whole tangents exact
+            tangents = tuple(t if isinstance(t, int) else _number(t, "tangent") for t in tangents)
+        else:
+            tangents = tuple(_number(t, "tangent") for t in tangents)
         level = 1 + max(level_of(value), level_of(tangents))
         _note_made(level)
         return _dual(value, tangents, level)
@@ -156,6 +159,11 @@ class Dual:
     def __complex__(self) -> complex:
         raise TypeError("a Dual is real and does not become complex: derivatives of complex functions are not supported")
 
+    def _sympy_(self) -> Any:
+        from sympy import SympifyError  # SymPy asks, so it is there
+
+        raise SympifyError("a Dual")  # then its operators leave the work to ours
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
@@ -191,6 +199,9 @@ def _dual(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
     self._tangents = tangents
     self._level = level
     return self
+
+
+foreign.Symbolic.dual = staticmethod(_dual)
 
 
 def _restored(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
@@ -250,12 +261,16 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     active = sum(duals)
     partials = []
     with np.errstate(all="ignore"):
-        numbers = [np.float64(v) if type(v) is float else v for v in (*values, y)]
+        if some_foreign:
+            namespace = foreign.namespace_of(*values)
+            numbers = [namespace.exact(v) for v in (*values, y)]
+        else:
+            numbers = [np.float64(v) if type(v) is float else v for v in (*values, y)]
         for i, dual in enumerate(duals):
             if dual:
                 partial = rule.partial(i, active)
                 if some_foreign:
-                    partial = foreign.namespace_of(*numbers).partial(partial, i, function)
+                    partial = namespace.partial(partial, i, function)
                 partials.append(partial(*numbers))
         tangents = [a._tangents for a, dual in zip(args, duals, strict=True) if dual]
         return _dual(y, chain.pushforward(partials, tangents, scaled), level)

@@ -7,11 +7,13 @@ namespace of the package, and the same rule text is run with that namespace in t
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from numbers import Rational
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,19 +25,31 @@ NATIVE = (bool, int, float, np.generic)
 class Namespace:
     """The table's functions for one foreign number type, under their NumPy names."""
 
-    def __init__(self, name: str, functions: dict[str, Any], package: Any = None) -> None:
+    def __init__(self, name: str, number: Callable[[int], Any], functions: dict[str, Any], package: Any = None) -> None:
         self._name = name
+        self._number = number
         self._package = package
-        self.__dict__.update(functions)
+        self._functions = functions
 
     def __getattr__(self, name: str) -> Any:
         if not self.knows(name):
             raise TypeError(f"numpy.{name} is not known for numbers of type {self._name}")
-        return getattr(self._package, name)
+        function = self._functions[name] if name in self._functions else getattr(self._package, name)
+        if name in ("pi", "inf", "nan"):
+            return function
+
+        def on_numbers_or_duals(*args: Any) -> Any:
+            return getattr(np, name)(*args) if any(map(_is_dual, args)) else function(*args)
+
+        return on_numbers_or_duals
 
     def knows(self, name: str) -> bool:
         """Whether the function ``name`` is here."""
-        return name in self.__dict__ or hasattr(self._package, name)
+        return name in self._functions or hasattr(self._package, name)
+
+    def exact(self, value: Any) -> Any:
+        """``value``, a whole one as a number of this type: 1/3 must not become a float."""
+        return self._number(value) if isinstance(value, int) else value
 
     def partial(self, partial: Callable[..., Any], i: int, function: Any) -> Callable[..., Any]:
         """The rule text ``partial``, run with this namespace for ``np``."""
@@ -45,15 +59,32 @@ class Namespace:
 class Symbolic(Namespace):
     """SymPy: a rule's case distinctions are undecided on symbols, so SymPy differentiates itself."""
 
+    # What makes a dual of a value, tangents and a level; dual.py says it.
+    dual: ClassVar[Callable[..., Any]]
+
     def partial(self, partial: Callable[..., Any], i: int, function: Any) -> Callable[..., Any]:
+        """SymPy's derivative of ``function`` by argument i."""
+
         def derivative(*arguments_and_result: Any) -> Any:
-            sympy = self._package
             arguments = arguments_and_result[:-1]
-            dummies = [sympy.Dummy(real=True) for _ in arguments]
-            formula = call(function, *dummies).diff(dummies[i])
-            return formula.subs(dict(zip(dummies, arguments, strict=True)), simultaneous=True)
+            dummies = [self._package.Dummy(real=True) for _ in arguments]
+            return _substituted(call(function, *dummies).diff(dummies[i]), dummies, arguments)
 
         return derivative
+
+
+def _substituted(formula: Any, variables: Sequence[Any], arguments: Sequence[Any]) -> Any:
+    """A SymPy formula of ``variables`` at ``arguments``, some of which may be duals."""
+    level = max(getattr(a, "_level", 0) for a in arguments)
+    if level == 0:
+        return formula.subs(dict(zip(variables, arguments, strict=True)), simultaneous=True)
+    active = [(v, a) for v, a in zip(variables, arguments, strict=True) if getattr(a, "_level", 0) == level]
+    values = [a._value if getattr(a, "_level", 0) == level else a for a in arguments]
+    value = _substituted(formula, variables, values)
+    lanes = zip(*(a._tangents for _, a in active), strict=True)
+    partials = [_substituted(formula.diff(v), variables, values) for v, _ in active]
+    tangents = tuple(sum(p * t for p, t in zip(partials, lane, strict=True)) for lane in lanes)
+    return Symbolic.dual(value, tangents, level)
 
 
 @functools.cache
@@ -70,18 +101,29 @@ def _late(function: types.FunctionType, namespace: Namespace) -> Callable[..., A
     return lambda *args: _rebound(function, namespace)(*args)
 
 
+def _is_dual(value: Any) -> bool:
+    return hasattr(value, "_value")
+
+
+def _innermost(value: Any) -> Any:
+    while _is_dual(value):
+        value = value._value
+    return value
+
+
 def is_foreign(value: Any) -> bool:
-    """Whether ``value`` is a number of another package, unknown to NumPy's ufuncs."""
+    """Whether ``value`` is a number of another package, unknown to NumPy's ufuncs, or a dual of such."""
+    if isinstance(value, NATIVE):
+        return False
+    value = _innermost(value)
     return not isinstance(value, NATIVE) and not hasattr(type(value), "__array_ufunc__")
 
 
 def namespace_of(*values: Any) -> Namespace:
     """The namespace of the foreign numbers among ``values``."""
-    for value in values:
+    for value in map(_innermost, values):
         if isinstance(value, NATIVE):
             continue
-        if isinstance(value, Rational):
-            return _rational()
         package = type(value).__module__.partition(".")[0]
         for base in type(value).__mro__:
             if base.__module__.partition(".")[0] in ("mpmath", "sympy"):
@@ -90,6 +132,8 @@ def namespace_of(*values: Any) -> Namespace:
             return _mpmath()
         if package == "sympy":
             return _sympy()
+        if isinstance(value, Rational):  # last, for SymPy's rationals are that too
+            return _rational()
         raise TypeError(
             f"a Dual holds real numbers (float, NumPy, Fraction, mpmath, SymPy), not {type(value).__name__}"
         )
@@ -98,8 +142,8 @@ def namespace_of(*values: Any) -> Namespace:
 
 def call(function: Any, *values: Any) -> Any:
     """``function`` of the table on foreign numbers."""
-    if not isinstance(function, (np.ufunc, Function)):
-        return function(*values)  # a Python operator
+    if not isinstance(function, (np.ufunc, Function)) or any(map(_is_dual, values)):
+        return function(*values)  # a Python operator, or the chain rule on the duals
     namespace = namespace_of(*values)
     if isinstance(function, Function) and not namespace.knows(function.__name__):
         return _rebound(function.definition, namespace)(*values)
@@ -140,7 +184,16 @@ def _copysign(x: Any, y: Any) -> Any:
 def _rational() -> Namespace:
     # 1.0 in a rule text means the number one: keep fractions exact
     return Namespace(
-        "Fraction", {**_OPERATORS, "copysign": lambda x, y: _copysign(int(x) if x == 1 else x, y)}
+        "Fraction",
+        Fraction,
+        {
+            **_OPERATORS,
+            "copysign": lambda x, y: _copysign(int(x) if x == 1 else x, y),
+            "floor": math.floor,
+            "ceil": math.ceil,
+            "trunc": math.trunc,
+            "rint": round,
+        },
     )
 
 
@@ -160,6 +213,7 @@ def _mpmath() -> Namespace:
     names = {name: getattr(mp, theirs) for name, theirs in _RENAMED.items()}
     return Namespace(
         "mpf",
+        mp.mpf,
         {
             **_OPERATORS,
             **names,
@@ -185,6 +239,7 @@ def _sympy() -> Namespace:
     names = {name: theirs for name, theirs in _RENAMED.items() if hasattr(sympy, theirs)}
     return Symbolic(
         "SymPy expression",
+        sympy.Integer,
         {
             **_OPERATORS,
             **{name: getattr(sympy, theirs) for name, theirs in names.items()},
@@ -204,6 +259,9 @@ def _sympy() -> Namespace:
             "logistic": lambda x: 1 / (1 + sympy.exp(-x)),
             "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
             "xlogy": lambda x, y: x * sympy.log(y),
+            "ceil": sympy.ceiling,
+            "trunc": lambda x: sympy.sign(x) * sympy.floor(sympy.Abs(x)),
+            "heaviside": sympy.Heaviside,
             "maximum": sympy.Max,
             "minimum": sympy.Min,
             "float_power": operator.pow,

@@ -163,7 +163,7 @@ rule(np.degrees, lambda x, y: 180 / np.pi)
 
 def _is_extreme(y):
     # whether y = x^p has lost digits, or may have, to underflow or overflow: x^(p/2), twice, has not
-    return not 1e-290 < np.absolute(y) < 1e300
+    return np.absolute(y) <= 1e-290 or np.absolute(y) >= 1e300
 
 
 def _power_by_base_alone(x, p, y):

@@ -148,13 +148,17 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
     """
     if not isinstance(argnums, (tuple, list)):
         return jacobian(gradient(f, argnums), argnums)
-    blocks = [[jacobian(gradient(f, i), (j,)) for j in as_argnums(argnums)] for i in as_argnums(argnums)]  # type: ignore[union-attr]
+    blocks = [[_single(jacobian(_single(gradient(f, (i,))), (j,))) for j in argnums] for i in argnums]
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def hessian_blocks(*args: Any, **kwargs: Any) -> Any:
-        return tuple(tuple(block(*args, **kwargs)[0] for block in row) for row in blocks)
+        return tuple(tuple(block(*args, **kwargs) for block in row) for row in blocks)
 
     return hessian_blocks
+
+
+def _single(f: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(f, updated=())(lambda *args, **kwargs: f(*args, **kwargs)[0])
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
