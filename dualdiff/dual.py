@@ -177,10 +177,11 @@ class Dual:
             if isinstance(operand, np.ndarray) and operand.dtype == object:
                 cells = [np.array(x, dtype=object) if isinstance(x, Dual) else x for x in inputs]
                 return getattr(ufunc, method)(*cells, **kwargs)
-        if method != "__call__" or kwargs or any(not _is_scalar(x) for x in inputs):
+        if ufunc is np.divmod and not kwargs:
+            return inputs[0] // inputs[1], inputs[0] % inputs[1]
+        known = ufunc in RULES or ufunc in FLAT or ufunc in VALUE_ONLY
+        if not known or method != "__call__" or kwargs or any(not _is_scalar(x) for x in inputs):
             return Dual.batch.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
-        if ufunc is np.divmod:
-            return divmod(inputs[0], inputs[1])
         return apply(ufunc, ufunc, *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

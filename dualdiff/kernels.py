@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from . import chain
 from .function import Function
 from .rules import RULES
 
@@ -251,7 +252,6 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
     from numba.extending import intrinsic
     from numba.np.numpy_support import from_dtype
 
-    from . import chain
 
     dtype = from_dtype(np.dtype(char))
     table = types.Array(dtype, 2, "A", readonly=True)

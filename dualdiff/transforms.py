@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, _array, as_batch
+from .array import DualArray, as_batch, lift
 from .dual import Dual, _dual, fresh_level, level_of
 from .inputs import as_argnums, as_callable, as_chunk, as_input, check_memory
 
@@ -334,7 +334,7 @@ def _seeds(xs: Sequence[Any], start: int, lanes: int) -> Iterator[Any]:
 def _lifted(x: Any, tangents: Any, level: int) -> Any:
     """``x`` as a dual of a level; arrays are copied, for f may write to them."""
     if isinstance(x, (np.ndarray, DualArray)):
-        return _array(x.copy(), tangents, level)
+        return lift(x.copy(), tangents, level)
     return _dual(x, tuple(tangents), level)
 
 
