@@ -157,7 +157,9 @@ class Dual:
         raise TypeError("a Dual does not become an int: use math.floor(x), or int(x.value) for the number alone")
 
     def __complex__(self) -> complex:
-        raise TypeError("a Dual is real and does not become complex: derivatives of complex functions are not supported")
+        raise TypeError(
+            "a Dual is real and does not become complex: derivatives of complex functions are not supported"
+        )
 
     def _sympy_(self) -> Any:
         from sympy import SympifyError  # SymPy asks, so it is there
@@ -224,7 +226,9 @@ def _number(x: Any, what: str) -> Any:
 
 
 def _is_scalar(x: Any) -> bool:
-    return isinstance(x, (Dual, bool, int, float, np.generic)) or (not hasattr(x, "__array_ufunc__") and not hasattr(x, "__len__"))
+    return isinstance(x, (Dual, bool, int, float, np.generic)) or (
+        not hasattr(x, "__array_ufunc__") and not hasattr(x, "__len__")
+    )
 
 
 def _plain(x: Any) -> Any:
@@ -309,7 +313,9 @@ def no_rule(function: Any) -> TypeError:
 
 
 def _is_operand(x: Any) -> bool:
-    return isinstance(x, (Dual, *foreign.NATIVE)) or (foreign.is_foreign(x) and not isinstance(x, Sequence) and x is not None)
+    return isinstance(x, (Dual, *foreign.NATIVE)) or (
+        foreign.is_foreign(x) and not isinstance(x, Sequence) and x is not None
+    )
 
 
 def _forward(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -92,7 +92,11 @@ def _rebound(function: types.FunctionType, namespace: Namespace) -> Callable[...
     scope = dict(function.__globals__)
     scope["np"] = namespace
     for name, value in scope.items():
-        if isinstance(value, types.FunctionType) and value.__module__ == function.__module__ and name != function.__name__:
+        if (
+            isinstance(value, types.FunctionType)
+            and value.__module__ == function.__module__
+            and name != function.__name__
+        ):
             scope[name] = _late(value, namespace)
     return types.FunctionType(function.__code__, scope, function.__name__)
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-
 _NUMBERS = {float, int, np.float64}
 
 

@@ -35,7 +35,9 @@ def as_input(x: Any, name: str) -> Any:
         array = array.astype(np.float64)
     dtype = array.dtype.newbyteorder("=")
     if dtype not in _FLOATS:
-        raise TypeError(f"{name} has dtype {array.dtype}: derivatives are taken by float64 or float32 (integers become float64)")
+        raise TypeError(
+            f"{name} has dtype {array.dtype}: derivatives are taken by float64 or float32 (integers become float64)"
+        )
     if array.ndim == 0:
         return array.astype(dtype)[()]
     if array.flags.carray and array.dtype.isnative:

@@ -86,7 +86,9 @@ def gradient(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: i
     return _chunked("gradient", f, argnums, chunk, with_value=False)
 
 
-def value_and_gradient(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None) -> Callable[..., Any]:
+def value_and_gradient(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None
+) -> Callable[..., Any]:
     """Like ``gradient``, but the function returned gives ``(value, gradient)`` without a further evaluation.
 
     It is what ``scipy.optimize.minimize(value_and_gradient(f), x0, jac=True)`` expects.
@@ -120,7 +122,9 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: i
     return _chunked("jacobian", f, argnums, chunk, with_value=False)
 
 
-def value_and_jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None) -> Callable[..., Any]:
+def value_and_jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None
+) -> Callable[..., Any]:
     """Like ``jacobian``, but the function returned gives ``(value, jacobian)`` without a further evaluation."""
     return _chunked("jacobian", f, argnums, chunk, with_value=True)
 
@@ -189,12 +193,16 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp expects a tuple of arguments and a tuple of tangents: jvp(f, (x,), (v,))")
     if len(primals) != len(tangents) or not primals:
-        raise ValueError(f"jvp expects one tangent for each argument: {len(primals)} arguments, {len(tangents)} tangents")
+        raise ValueError(
+            f"jvp expects one tangent for each argument: {len(primals)} arguments, {len(tangents)} tangents"
+        )
     xs = [as_input(x, f"argument {i}") for i, x in enumerate(primals)]
     vs = [as_input(v, f"tangent {i}") for i, v in enumerate(tangents)]
     for i, (x, v) in enumerate(zip(xs, vs, strict=True)):
         if np.shape(x) != np.shape(v):
-            raise ValueError(f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal")
+            raise ValueError(
+                f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal"
+            )
     if _is_compiled(f):
         from .compiled.drivers import compiled_jvp
 
@@ -202,7 +210,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     with fresh_level(*xs, *vs) as level:
         lanes = [_in_one_lane(v) for v in vs]
         y = _evaluated(f, [_lifted(x, t, level) for x, t in zip(xs, lanes, strict=True)], {})
-        return _structured(y, lambda part: _value(part, level)), _structured(y, lambda part: _tangents(part, level, 1)[0])
+        return _structured(y, lambda part: _value(part, level)), _structured(
+            y, lambda part: _tangents(part, level, 1)[0]
+        )
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -298,7 +308,13 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
 
 
 def _passes(
-    kind: str, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Sequence[int], xs: Sequence[Any], chunk: int
+    kind: str,
+    f: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    indices: Sequence[int],
+    xs: Sequence[Any],
+    chunk: int,
 ) -> tuple[Any, Any]:
     """The value of f, and its derivatives by all elements of ``xs``, along the first axis."""
     n = sum(np.size(x) for x in xs)
@@ -310,12 +326,16 @@ def _passes(
             duals = [_lifted(x, seeds, level) for x, seeds in zip(xs, _seeds(xs, start, lanes), strict=True)]
             y = as_batch(_evaluated(f, _replaced(args, indices, duals), kwargs))
             if kind == "gradient" and np.shape(y) != ():
-                raise ValueError(f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: perhaps you want jacobian({_name(f)})")
+                raise ValueError(
+                    f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: perhaps you want jacobian({_name(f)})"
+                )
             if start == 0:
                 value = _value(y, level)
                 check_memory(np.size(value) * n * 8, f"{kind} of {_name(f)}")
             elif np.shape(y) != np.shape(value):
-                raise ValueError(f"{_name(f)} returned shape {np.shape(value)} in the first pass and {np.shape(y)} in a later one")
+                raise ValueError(
+                    f"{_name(f)} returned shape {np.shape(value)} in the first pass and {np.shape(y)} in a later one"
+                )
             columns.append(_tangents(y, level, lanes))
     return value, np.concatenate(columns)
 
@@ -356,7 +376,9 @@ def _evaluated(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return y
 
 
-def _checked(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Sequence[int]) -> tuple[tuple[Any, ...], list[Any]]:
+def _checked(
+    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Sequence[int]
+) -> tuple[tuple[Any, ...], list[Any]]:
     """The arguments, those to differentiate by made positional and checked."""
     missing = [i for i in indices if not -len(args) <= i < len(args)]
     if missing:
@@ -378,7 +400,9 @@ def _positional(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], index: in
             kwargs.clear()
             kwargs.update(bound.kwargs)
             return bound.args
-    raise ValueError(f"{_name(f)} was called with {len(args)} arguments, so there is no argument number {index} to differentiate by")
+    raise ValueError(
+        f"{_name(f)} was called with {len(args)} arguments, so there is no argument number {index} to differentiate by"
+    )
 
 
 def _plain_batch(x: Any) -> Any:
@@ -424,7 +448,9 @@ def _elementwise(y: Any, x: Any, f: Any) -> Any:
     if np.shape(y) == ():
         y = np.broadcast_to(y, np.shape(x))
     if np.shape(y) != np.shape(x):
-        raise ValueError(f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})")
+        raise ValueError(
+            f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})"
+        )
     return y
 
 

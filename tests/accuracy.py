@@ -129,7 +129,7 @@ def largest_errors(row: Row) -> dict[Path, Error]:
                     magnitude = row.magnitudes.get(path, lambda *_: 0)(*map(mp.mpf, point))
                     error = ulps(float(value), reference, magnitude)
                     if path not in worst or error > worst[path].ulps:
-                        worst[path] = Error(error, point, float(value), mp.nstr(reference, 20)[:40])
+                        worst[path] = Error(error, tuple(map(float, point)), float(value), mp.nstr(reference, 20)[:40])
     finally:
         mp.prec = precision
     return worst

@@ -36,7 +36,11 @@ def seeded(numbers: list[float], pattern: str, nested: bool) -> list[Any]:
     duals: list[Any] = list(numbers)
     for k, i in enumerate(active):
         unit = tuple(float(j == k) for j in range(len(active)))
-        duals[i] = Dual(Dual(numbers[i], unit), tuple(Dual(u, (0.0,) * len(unit)) for u in unit)) if nested else Dual(numbers[i], unit)
+        duals[i] = (
+            Dual(Dual(numbers[i], unit), tuple(Dual(u, (0.0,) * len(unit)) for u in unit))
+            if nested
+            else Dual(numbers[i], unit)
+        )
     return duals
 
 
@@ -83,7 +87,9 @@ def test_a_predicate_compiled_looks_at_the_value(function: Any) -> None:
     assert caller(function, len(numbers))(*duals) == function(*numbers)
 
 
-SPELLED = [s for s, f in SPELLINGS.items() if f in RULES and name_of(f) not in INTEGER_ARGUMENT and numba_knows(s, arity(f))]
+SPELLED = [
+    s for s, f in SPELLINGS.items() if f in RULES and name_of(f) not in INTEGER_ARGUMENT and numba_knows(s, arity(f))
+]
 
 
 @pytest.mark.parametrize("spelling", SPELLED, ids=lambda s: f"{getattr(s, '__module__', '')}.{s.__name__}")

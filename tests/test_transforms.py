@@ -364,6 +364,7 @@ def test_the_same_request_is_compiled_once() -> None:
 
 def test_scipy_optimises_with_them(way: Any) -> None:
     optimize = pytest.importorskip("scipy.optimize")
+
     def f(x: Any) -> Any:
         s = 0.0
         for i in range(x.size - 1):

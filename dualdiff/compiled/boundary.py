@@ -31,7 +31,9 @@ def _kind(x: Any) -> DualType:
     level = level_of(x)
     inner = [part for part in (x.values, x.tangents) if level_of(part) > 0]
     lower = max(map(level_of, inner), default=0)
-    base = _kind(next(part for part in inner if level_of(part) == lower)) if inner else typeof(np.empty(0, x.dtype)).dtype
+    base = (
+        _kind(next(part for part in inner if level_of(part) == lower)) if inner else typeof(np.empty(0, x.dtype)).dtype
+    )
     return DualType(level, base, len(x.tangents), SCALARS)
 
 
@@ -71,7 +73,9 @@ def unpack(numbers: np.ndarray, kinds: tuple[tuple[int, int], ...]) -> Any:
     return _array(value, np.stack(tangents), level)
 
 
-def _retyped(context: Any, builder: ir.IRBuilder, array: Any, target: Any, shape: Any, strides: Any, itemsize: int) -> Any:
+def _retyped(
+    context: Any, builder: ir.IRBuilder, array: Any, target: Any, shape: Any, strides: Any, itemsize: int
+) -> Any:
     """The memory of an array, seen as an array of another type."""
     result = arrayobj.make_array(target)(context, builder)
     arrayobj.populate_array(

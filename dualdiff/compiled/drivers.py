@@ -71,7 +71,9 @@ class Text:
     calling ``strict`` where it has made a NaN.
     """
 
-    def __init__(self, argtypes: Sequence[types.Type], indices: Sequence[int], starred: bool, n: int, strict: bool) -> None:
+    def __init__(
+        self, argtypes: Sequence[types.Type], indices: Sequence[int], starred: bool, n: int, strict: bool
+    ) -> None:
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
         self.starred = starred
@@ -141,7 +143,10 @@ class Text:
     def jvp(self) -> str:
         """jvp: the first half of the arguments are primals, the second their tangents."""
         n = len(self.names) // 2
-        lifted = [f"lift_along({x}, {v}, everything, {int(self.strict)})" for x, v in zip(self.names[:n], self.names[n:], strict=True)]
+        lifted = [
+            f"lift_along({x}, {v}, everything, {int(self.strict)})"
+            for x, v in zip(self.names[:n], self.names[n:], strict=True)
+        ]
         return self.function(
             self.everything,
             f"x0 = {lifted[0]}",
@@ -264,7 +269,9 @@ class CompiledTransform(Driver):
         fixed = len(self._names) - self._starred
         if not -fixed <= argnum < fixed:
             name = self._f.__name__
-            raise ValueError(f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by")
+            raise ValueError(
+                f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by"
+            )
         return argnum % fixed
 
     def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
@@ -325,7 +332,9 @@ class CompiledTransform(Driver):
         name = self.__name__
         is_scalar = is_dual(result) or is_number(result)
         if self._kind == "gradient" and not is_scalar:
-            raise ValueError(f"gradient expects that {name} returns a number, not {result}: perhaps you want jacobian({name})")
+            raise ValueError(
+                f"gradient expects that {name} returns a number, not {result}: perhaps you want jacobian({name})"
+            )
         if self._kind == "derivative" and isinstance(shown[self._indices[0]], types.Array) and not is_scalar:
             raise ValueError(
                 f"derivative by an array expects that {name} maps a number to a number, not to {result}: perhaps you want jacobian({name})"

@@ -17,7 +17,9 @@ _WRITING_METHODS = {"sort", "fill", "put", "partition", "itemset", "resize"}
 _WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shuffle"}
 
 
-def writes_to_arguments(py_func: Any, indices: Iterable[int] | None = None, _seen: frozenset[Any] = frozenset()) -> bool:
+def writes_to_arguments(
+    py_func: Any, indices: Iterable[int] | None = None, _seen: frozenset[Any] = frozenset()
+) -> bool:
     """Whether ``py_func`` may write to the arguments with these indices (all of them by default)."""
     func_ir = run_frontend(py_func)
     watched = frozenset(range(len(func_ir.arg_names)) if indices is None else indices)

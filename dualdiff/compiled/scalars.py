@@ -176,6 +176,7 @@ def _definition(function: Function) -> Callable[..., Any]:
 
 
 def arity(function: Any) -> int:
+    """The number of arguments of a function of the table."""
     return function.nin if hasattr(function, "nin") else len(RULES[function].partials)
 
 

@@ -261,7 +261,9 @@ def _common(cells):
     """The type that holds numbers and duals of these types."""
     element = cpu_target.typing_context.unify_types(*cells)
     if not (is_dual(element) or is_number(element)):
-        raise TypingError(f"jacobian expects an array, a number, or a tuple or list of numbers, not one of {', '.join(map(str, cells))}")
+        raise TypingError(
+            f"jacobian expects an array, a number, or a tuple or list of numbers, not one of {', '.join(map(str, cells))}"
+        )
     return element if is_dual(element) else types.float64
 
 
@@ -397,7 +399,7 @@ def _any_nan(y):
     if is_dual(y):
         return lambda y: any_nan(value(y)) or any_nan(_tangents_tuple(y))
     if is_number(y):
-        return lambda y: y != y  # noqa: PLR0124
+        return lambda y: y != y
     if isinstance(y, types.BaseTuple):
         cells = " or ".join(f"any_nan(y[{i}])" for i in range(len(y.types))) or "False"
         scope = {"any_nan": any_nan}

@@ -92,7 +92,9 @@ class DualType(types.Type):
                 return None
             other = other.base
         if is_number(other) or isinstance(other, DualType):
-            base = typingctx.unify_pairs(self.base, types.float64 if isinstance(other, (types.Integer, types.Boolean)) else other)
+            base = typingctx.unify_pairs(
+                self.base, types.float64 if isinstance(other, (types.Integer, types.Boolean)) else other
+            )
             return None if base is None else self.with_base(base)
         return None
 
@@ -108,7 +110,9 @@ class DualArrayType(types.Array):
     """The type of an array of duals: a class of its own, so that methods can be taught to it, and boxing."""
 
     def __init__(self, dual: DualType, ndim: int, layout: str, readonly: bool = False) -> None:
-        super().__init__(dual, ndim, layout, readonly=readonly, name=f"DualArray({dual}, {ndim}d, {layout}{', readonly' * readonly})")
+        super().__init__(
+            dual, ndim, layout, readonly=readonly, name=f"DualArray({dual}, {ndim}d, {layout}{', readonly' * readonly})"
+        )
 
     def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> types.Array:
         return array_of(
@@ -133,10 +137,12 @@ def array_of(dtype: types.Type, ndim: int, layout: str = "C", readonly: bool = F
 
 
 def is_dual(ty: Any) -> bool:
+    """Whether a Numba type is that of a dual."""
     return isinstance(ty, DualType)
 
 
 def is_number(ty: Any) -> bool:
+    """Whether a Numba type is that of a plain real number."""
     return isinstance(ty, (types.Integer, types.Float, types.Boolean, types.IntegerLiteral, types.BooleanLiteral))
 
 
@@ -146,7 +152,9 @@ def level_of(ty: Any) -> int:
         return ty.level
     if isinstance(ty, types.BaseTuple):
         return max(map(level_of, ty.types), default=0)
-    return level_of(ty.dtype) if isinstance(ty, (types.Array, types.List, types.Optional)) and hasattr(ty, "dtype") else 0
+    return (
+        level_of(ty.dtype) if isinstance(ty, (types.Array, types.List, types.Optional)) and hasattr(ty, "dtype") else 0
+    )
 
 
 # --- layouts --------------------------------------------------------------------------------
@@ -154,6 +162,8 @@ def level_of(ty: Any) -> int:
 
 @register_model(TangentsType)
 class TangentsModel(models.PrimitiveModel):
+    """A vector in registers, plain numbers in memory."""
+
     def __init__(self, dmm: Any, fe_type: TangentsType) -> None:
         self._element = dmm.lookup(fe_type.base).get_value_type()
         self._n = fe_type.n
@@ -182,6 +192,8 @@ class TangentsModel(models.PrimitiveModel):
 
 @register_model(DualType)
 class DualModel(models.StructModel):
+    """A value and tangents."""
+
     def __init__(self, dmm: Any, fe_type: DualType) -> None:
         super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
 
@@ -285,7 +297,11 @@ def _box_dual(ty: DualType, val: Any, c: Any) -> Any:
     dual = parts(c.context, c.builder, ty, val)
     tangents = [c.box(ty.base, t) for t in unpacked(c.builder, ty, dual.tangents)]
     make_dual = c.pyapi.unserialize(c.pyapi.serialize_object(_restored))
-    arguments = [c.box(ty.base, dual.value), c.pyapi.tuple_pack(tangents), c.pyapi.long_from_longlong(ir.Constant(ir.IntType(64), ty.level))]
+    arguments = [
+        c.box(ty.base, dual.value),
+        c.pyapi.tuple_pack(tangents),
+        c.pyapi.long_from_longlong(ir.Constant(ir.IntType(64), ty.level)),
+    ]
     result = c.pyapi.call_function_objargs(make_dual, arguments)
     for reference in (*tangents, *arguments, make_dual):
         c.pyapi.decref(reference)
@@ -322,7 +338,9 @@ def _has_fma() -> bool:
 def _splat(builder: ir.IRBuilder, scalar: ir.Value, n: int) -> ir.Value:
     vector = ir.VectorType(scalar.type, n)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, _int32(0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), n), [0] * n))
+    return builder.shuffle_vector(
+        first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), n), [0] * n)
+    )
 
 
 def _fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
@@ -345,7 +363,9 @@ class Lanes(NamedTuple):
     tangents: ir.Value
 
 
-def _added(context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, strict: bool) -> Any:
+def _added(
+    context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, strict: bool
+) -> Any:
     """``total`` + partial * tangent, of type ``ty``; see ``dual.scaled`` for the product of duals.
 
     ``total`` may be None. Tangents are contracted to fused multiply-adds where the machine has them;
@@ -358,7 +378,9 @@ def _added(context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, part
         value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, strict)
         terms = [(p_value, t_tangents)] * (t_tangents is not None) + [(p_tangents, t_value)] * (p_tangents is not None)
         strict = strict and ty.strict
-        return make(context, builder, ty, value, _lanes(context, builder, ty, old.tangents if old else None, terms, strict))
+        return make(
+            context, builder, ty, value, _lanes(context, builder, ty, old.tangents if old else None, terms, strict)
+        )
     exact = isinstance(partial[0], types.Integer)  # a constant of the rule, and finite
     p, t = (context.cast(builder, value, kind, ty) for kind, value in (partial, tangent))
     return _fused(builder, total, p, t, strict and not exact)
@@ -390,11 +412,17 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
 
     In each term one factor is a number, the other is lanes of the same kind.
     """
-    if terms and isinstance(ty.tangents, TangentsType) and all(side.dual.base == ty.base for term in terms for side in term if isinstance(side, Lanes)):
+    if (
+        terms
+        and isinstance(ty.tangents, TangentsType)
+        and all(side.dual.base == ty.base for term in terms for side in term if isinstance(side, Lanes))
+    ):
         for term in terms:
             exact = isinstance(term[0][0], types.Integer)
             p, t = (
-                side.tangents if isinstance(side, Lanes) else _splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
+                side.tangents
+                if isinstance(side, Lanes)
+                else _splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
                 for side in term
             )
             total = _fused(builder, total, p, t, strict and not exact)
