@@ -6,11 +6,13 @@ from .array import DualArray as DualArray
 from .array_reductions import logsumexp as logsumexp
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
+from .rules import digamma as digamma
 from .rules import erf as erf
 from .rules import erfc as erfc
 from .rules import gamma as gamma
 from .rules import lgamma as lgamma
 from .rules import logistic as logistic
+from .rules import polygamma as polygamma
 from .rules import softplus as softplus
 from .rules import xlogy as xlogy
 from .transforms import derivative as derivative

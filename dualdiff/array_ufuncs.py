@@ -91,21 +91,23 @@ def _apply(function: Any, path: tuple[int, ...], operands: list[Any], alone: boo
     return _array(y, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
 
 
-def scaled(partial: Any, tangents: Any) -> Any:
+def scaled(partial: Any, tangents: Any, crossed: bool = False) -> Any:
     """Partial derivatives, shape S, times tangents, shape (N,) + S, 0 where a tangent is exactly 0.
 
-    On batches of a lower level it is the derivative of that product: zeros count part by part.
+    On batches of a lower level it is the derivative of that product, in which a zero among the tangents
+    of either counts: in the terms with those of the partial derivative (``crossed``) a 0 on both sides.
     """
     level = max(level_of(partial), level_of(tangents))
     if level == 0:
         with np.errstate(all="ignore"):
-            return np.where(tangents == 0, tangents, partial * tangents)
+            zero = (tangents == 0) | (partial == 0) if crossed else tangents == 0
+            return np.where(zero, tangents.dtype.type(0), partial * tangents)
     ndim = max(partial.ndim, tangents.ndim)
     p, dp = (partial._values, partial._tangents) if level_of(partial) == level else (partial, None)
     t, dt = (tangents._values, tangents._tangents) if level_of(tangents) == level else (tangents, None)
-    parts = [] if dp is None else [scaled(aligned(dp, ndim), t)]
-    parts += [] if dt is None else [scaled(p, aligned(dt, ndim))]
-    return _array(scaled(p, t), parts[0] if len(parts) == 1 else parts[0] + parts[1], level)
+    parts = [] if dp is None else [scaled(aligned(dp, ndim), t, crossed=True)]
+    parts += [] if dt is None else [scaled(p, aligned(dt, ndim), crossed)]
+    return _array(scaled(p, t, crossed), parts[0] if len(parts) == 1 else parts[0] + parts[1], level)
 
 
 def _stored(result: Any, out: Any, where: Any) -> Any:

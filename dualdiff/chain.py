@@ -16,6 +16,11 @@ def scaled(partial, tangent):  # type: ignore[no-untyped-def]  # Numba compiles 
     return tangent if tangent == 0 else partial * tangent
 
 
+def crossed(a, b):  # type: ignore[no-untyped-def]
+    """The product of tangents of two kinds, 0 where either is exactly 0."""
+    return a if a == 0 else scaled(a, b)
+
+
 def pushforward(partials: Sequence[Any], tangents: Sequence[Sequence[Any]], scaled: Any) -> tuple[Any, ...]:
     """The tangents of f(a, b, ...), lane by lane: the sum of partial times tangent over the arguments."""
     lanes = []

@@ -281,24 +281,23 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
         return _dual(y, chain.pushforward(partials, tangents, scaled), level)
 
 
-def scaled(partial: Any, tangent: Any) -> Any:
+def scaled(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] = chain.scaled) -> Any:
     """The product of a partial derivative and a tangent, 0 where the tangent is 0, on duals too.
 
-    On duals it is the derivative of that product: zeros among the tangent's own tangents count.
+    On duals it is the derivative of that product, in which a zero among the tangents of either counts.
     """
     level = max(level_of(partial), level_of(tangent))
     if level == 0:
-        return chain.scaled(partial, tangent)
-    if level_of(partial) < level:
-        return _dual(scaled(partial, tangent._value), tuple(scaled(partial, t) for t in tangent._tangents), level)
-    if level_of(tangent) < level:
-        return _dual(scaled(partial._value, tangent), tuple(scaled(p, tangent) for p in partial._tangents), level)
-    lanes = zip(partial._tangents, tangent._tangents, strict=True)
-    return _dual(
-        scaled(partial._value, tangent._value),
-        tuple(scaled(partial._value, t) + scaled(p, tangent._value) for p, t in lanes),
-        level,
-    )
+        return product(partial, tangent)
+    p, p_tangents = (partial._value, partial._tangents) if level_of(partial) == level else (partial, None)
+    t, t_tangents = (tangent._value, tangent._tangents) if level_of(tangent) == level else (tangent, None)
+    terms = []
+    if t_tangents is not None:
+        terms.append([scaled(p, lane, product) for lane in t_tangents])
+    if p_tangents is not None:
+        terms.append([scaled(lane, t, chain.crossed) for lane in p_tangents])
+    lanes = terms[0] if len(terms) == 1 else [a + b for a, b in zip(*terms, strict=True)]
+    return _dual(scaled(p, t, product), tuple(lanes), level)
 
 
 def no_rule(function: Any) -> TypeError:

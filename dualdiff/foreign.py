@@ -231,6 +231,8 @@ def _mpmath() -> Namespace:
             "minimum": min,
             "trunc": lambda x: mp.floor(x) if x >= 0 else mp.ceil(x),
             "sinc": mp.sincpi,
+            "lgamma": mp.loggamma,
+            "polygamma": mp.psi,
         },
         mp,
     )

@@ -327,7 +327,8 @@ def _passes(
             y = as_batch(_evaluated(f, _replaced(args, indices, duals), kwargs))
             if kind == "gradient" and np.shape(y) != ():
                 raise ValueError(
-                    f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: perhaps you want jacobian({_name(f)})"
+                    f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: "
+                    f"perhaps you want jacobian({_name(f)})"
                 )
             if start == 0:
                 value = _value(y, level)
@@ -449,7 +450,8 @@ def _elementwise(y: Any, x: Any, f: Any) -> Any:
         y = np.broadcast_to(y, np.shape(x))
     if np.shape(y) != np.shape(x):
         raise ValueError(
-            f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})"
+            f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} "
+            f"of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})"
         )
     return y
 

@@ -21,7 +21,7 @@ from . import boundary as boundary  # boxes batches
 from . import seeding
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
-from .types import is_dual, is_number, level_of
+from .types import OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 8
 """Tangents per pass over an array. Two AVX registers of doubles pay for the values that each pass
@@ -173,7 +173,7 @@ def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any
     listed = ", ".join(parameters)
     exec(f"def stub({listed}):\n    raise TypeError('for compiled code')\n", scope)
     exec(f"def typed({listed}):\n    return write(({''.join(p + ', ' for p in parameters)}))\n", scope)
-    overload(scope["stub"], jit_options=seeding.OPTIONS)(scope["typed"])
+    overload(scope["stub"], jit_options=OPTIONS)(scope["typed"])
     return scope["stub"]
 
 
@@ -280,7 +280,7 @@ class CompiledTransform(Driver):
         listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
         scope: dict[str, Any] = {"_stub": stub}
         exec(f"def entry({listed}):\n    return _stub({', '.join(self._names)})\n", scope)
-        entry = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
+        entry: Any = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
@@ -313,7 +313,8 @@ class CompiledTransform(Driver):
             values[i] = as_input(x, self._names[i])
             if np.ndim(values[i]) == 0 and self._kind != "derivative" and not isinstance(self._argnums, tuple):
                 raise ValueError(
-                    f"{self._kind} expects an array for {self._names[i]}, not a number: perhaps you want derivative({self.__name__})"
+                    f"{self._kind} expects an array for {self._names[i]}, not a number: "
+                    f"perhaps you want derivative({self.__name__})"
                 )
         return values
 
@@ -337,7 +338,8 @@ class CompiledTransform(Driver):
             )
         if self._kind == "derivative" and isinstance(shown[self._indices[0]], types.Array) and not is_scalar:
             raise ValueError(
-                f"derivative by an array expects that {name} maps a number to a number, not to {result}: perhaps you want jacobian({name})"
+                f"derivative by an array expects that {name} maps a number to a number, not to {result}: "
+                f"perhaps you want jacobian({name})"
             )
 
 

@@ -262,7 +262,7 @@ def _common(cells):
     element = cpu_target.typing_context.unify_types(*cells)
     if not (is_dual(element) or is_number(element)):
         raise TypingError(
-            f"jacobian expects an array, a number, or a tuple or list of numbers, not one of {', '.join(map(str, cells))}"
+            f"jacobian expects an array, a number, or a tuple or list of numbers, not of {', '.join(map(str, cells))}"
         )
     return element if is_dual(element) else types.float64
 

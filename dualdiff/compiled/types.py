@@ -363,8 +363,12 @@ class Lanes(NamedTuple):
     tangents: ir.Value
 
 
+# Which factors of a product make it exactly 0 when they are exactly 0: see dual.scaled.
+NEITHER, TANGENT, BOTH = range(3)
+
+
 def _added(
-    context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, strict: bool
+    context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, zeros: int
 ) -> Any:
     """``total`` + partial * tangent, of type ``ty``; see ``dual.scaled`` for the product of duals.
 
@@ -375,28 +379,31 @@ def _added(
         sides = [_split(context, builder, ty.level, *side) for side in (partial, tangent)]
         (p_value, p_tangents), (t_value, t_tangents) = sides
         old = parts(context, builder, ty, total) if total is not None else None
-        value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, strict)
+        value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, zeros)
         terms = [(p_value, t_tangents)] * (t_tangents is not None) + [(p_tangents, t_value)] * (p_tangents is not None)
-        strict = strict and ty.strict
-        return make(
-            context, builder, ty, value, _lanes(context, builder, ty, old.tangents if old else None, terms, strict)
-        )
+        zeros = zeros if ty.strict else NEITHER
+        tangents = _lanes(context, builder, ty, old.tangents if old else None, terms, zeros)
+        return make(context, builder, ty, value, tangents)
     exact = isinstance(partial[0], types.Integer)  # a constant of the rule, and finite
     p, t = (context.cast(builder, value, kind, ty) for kind, value in (partial, tangent))
-    return _fused(builder, total, p, t, strict and not exact)
+    return _fused(builder, total, p, t, NEITHER if exact else zeros)
 
 
-def _fused(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, strict: bool) -> ir.Value:
-    """``total`` + p * t on numbers or vectors; if strict, 0 * anything is 0 for a tangent 0."""
+def _fused(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, zeros: int) -> ir.Value:
+    """``total`` + p * t on numbers or vectors."""
+    nothing = ir.Constant(t.type, None)
     if total is None:
-        longer, shorter = builder.fmul(p, t), t
+        longer, shorter = builder.fmul(p, t), nothing
     elif _has_fma():
         longer, shorter = _fma(builder, p, t, total), total
     else:
         longer, shorter = builder.fadd(total, builder.fmul(p, t)), total
-    if strict:
-        longer = builder.select(builder.fcmp_ordered("==", t, ir.Constant(t.type, None)), shorter, longer)
-    return longer
+    if zeros == NEITHER:
+        return longer
+    is_zero = builder.fcmp_ordered("==", t, nothing)
+    if zeros == BOTH:
+        is_zero = builder.or_(is_zero, builder.fcmp_ordered("==", p, nothing))
+    return builder.select(is_zero, shorter, longer)
 
 
 def _split(context: Any, builder: ir.IRBuilder, level: int, ty: types.Type, number: ir.Value) -> tuple[Typed, Any]:
@@ -407,7 +414,12 @@ def _split(context: Any, builder: ir.IRBuilder, level: int, ty: types.Type, numb
     return (ty.base, dual.value), Lanes(ty, dual.tangents)
 
 
-def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], strict: bool) -> ir.Value:
+def _crossed(term: Any, zeros: int) -> int:
+    # the tangents of a partial derivative are tangents themselves
+    return BOTH if zeros and isinstance(term[0], Lanes) else zeros
+
+
+def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], zeros: int) -> ir.Value:
     """The tangents of a dual: ``total`` plus, over the terms, partial * tangent, lane by lane.
 
     In each term one factor is a number, the other is lanes of the same kind.
@@ -425,7 +437,7 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
                 else _splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
                 for side in term
             )
-            total = _fused(builder, total, p, t, strict and not exact)
+            total = _fused(builder, total, p, t, NEITHER if exact else _crossed(term, zeros))
         return total
     if not terms:
         return total if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
@@ -436,7 +448,7 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             for side in term
         ]
         lanes = [
-            _added(context, builder, ty.base, lane, partial, tangent, strict)
+            _added(context, builder, ty.base, lane, partial, tangent, _crossed(term, zeros))
             for lane, partial, tangent in zip(lanes, *columns, strict=True)
         ]
     return packed(context, builder, ty, lanes)
@@ -474,7 +486,9 @@ def pushforward(typingctx: Any, y: Any, partial: Any, dual: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         terms = [((partial, args[1]), Lanes(dual, parts(context, builder, dual, args[2]).tangents))]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(context, builder, ty, result, _lanes(context, builder, ty, None, terms, ty.strict))
+        return make(
+            context, builder, ty, result, _lanes(context, builder, ty, None, terms, TANGENT if ty.strict else NEITHER)
+        )
 
     return ty(y, partial, dual), codegen
 
@@ -492,7 +506,9 @@ def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any,
             ((partial_b, args[3]), Lanes(b, parts(context, builder, b, args[4]).tangents)),
         ]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(context, builder, ty, result, _lanes(context, builder, ty, None, terms, ty.strict))
+        return make(
+            context, builder, ty, result, _lanes(context, builder, ty, None, terms, TANGENT if ty.strict else NEITHER)
+        )
 
     return ty(y, partial_a, a, partial_b, b), codegen
 

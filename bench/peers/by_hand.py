@@ -1,0 +1,34 @@
+"""Derivatives written by hand, compiled by Numba without fastmath: the limit."""
+
+from __future__ import annotations
+
+from ..functions import BY_HAND
+from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
+from ..processes import process_contestant
+from ..workloads import Workload
+
+NAME = "by hand"
+
+START = """
+from numba import njit
+from numpy import cos, empty
+@njit
+def g(x1, x2):
+    return 1 / x1 + x2, x1 - cos(x2)
+g(2.0, 5.0)
+"""
+
+
+def missing() -> str:
+    return ""
+
+
+def enter(workload: Workload) -> dict[Key, Contestant]:
+    if workload.kind == "start":
+        return process_contestant(NAME, "@njit", START) | process_contestant("NumPy", "import", "import numpy")
+    f = BY_HAND[workload.function]
+    args = workload.point()
+    return {
+        Key(NAME, PYTHON, ""): from_python(f, args),
+        Key(NAME, COMPILED, ""): in_compiled_code(f, args),
+    }

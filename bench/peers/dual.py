@@ -1,0 +1,48 @@
+"""dualdiff itself, with its default chunk and with others."""
+
+from __future__ import annotations
+
+import dualdiff
+
+from ..functions import FUNCTIONS
+from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
+from ..processes import process_contestant
+from ..workloads import Workload
+
+NAME = "dualdiff"
+CHUNKS = (1, 4, 8, 16, 32)
+
+INTERPRETED = """
+import numpy as np
+from dualdiff import gradient
+gradient(lambda x: np.log(x[0]) + x[0] * x[1] - np.sin(x[1]))(np.array([2.0, 5.0]))
+"""
+
+COMPILED_START = """
+import numpy as np
+from numba import njit
+from dualdiff import gradient
+@njit
+def f(x1, x2):
+    return np.log(x1) + x1 * x2 - np.sin(x2)
+gradient(f, argnums=(0, 1))(2.0, 5.0)
+"""
+
+
+def missing() -> str:
+    return ""
+
+
+def enter(workload: Workload) -> dict[Key, Contestant]:
+    if workload.kind == "start":
+        scripts = {"import": "import dualdiff", "interpreted": INTERPRETED, "compiled": COMPILED_START}
+        return {k: c for variant, text in scripts.items() for k, c in process_contestant(NAME, variant, text).items()}
+    args = workload.point()
+    argnums = 0 if len(args) == 1 else tuple(range(len(args)))
+    contestants = {}
+    for chunk in (None, *CHUNKS) if workload.chunked else (None,):
+        f = getattr(dualdiff, workload.kind)(FUNCTIONS[workload.function], argnums, chunk)
+        variant = "default" if chunk is None else f"chunk {chunk}"
+        contestants[Key(NAME, PYTHON, variant)] = from_python(f, args)
+        contestants[Key(NAME, COMPILED, variant)] = in_compiled_code(f, args)
+    return contestants

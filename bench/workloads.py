@@ -1,0 +1,68 @@
+"""The table of what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What dualdiff's default shall cost at most: ``times`` a peer's cost in the same place, or ``seconds``."""
+
+    times: float = 0.0
+    peer: str = ""
+    seconds: float = 0.0
+    variant: str = "default"
+
+    def __str__(self) -> str:
+        return f"{self.times:g} x {self.peer}" if self.peer else f"{self.seconds:g} s"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One derivative at one point.
+
+    ``kind``: gradient or jacobian; or start, where what is timed is a fresh process up to its first result.
+    ``chunked``: whether it is measured for several chunks.
+    """
+
+    name: str
+    title: str
+    kind: str
+    function: str
+    point: Callable[[], tuple[Any, ...]]
+    goals: tuple[Goal, ...] = ()
+    chunked: bool = False
+
+
+def _points(n: int) -> Callable[[], tuple[Any, ...]]:
+    return lambda: (np.random.default_rng(0).uniform(0.5, 1.5, n),)
+
+
+CERES = Goal(1, "ceres::Jet")
+
+
+def _workloads() -> list[Workload]:
+    example = "gradient of log(x1) + x1*x2 - sin(x2), "
+    rows = [
+        Workload("example", example + "f(x)", "gradient", "example", lambda: (np.array([2.0, 5.0]),), (Goal(1.5, "by hand"), CERES)),
+        Workload("example-of-two", example + "f(x1, x2)", "gradient", "example_of_two", lambda: (2.0, 5.0), (Goal(1.5, "by hand"), CERES)),
+    ]
+    for function in ("rosenbrock", "ackley"):
+        for n in (16, 100, 1000):
+            goals = (Goal(seconds=1e-6), CERES) if (function, n) == ("rosenbrock", 16) else (CERES,)
+            title = f"gradient of {function.capitalize()}, n = {n}"
+            rows.append(Workload(f"{function}-{n}", title, "gradient", function, _points(n), goals, chunked=True))
+    title = "dense Jacobian of the Brusselator, 500 states"
+    rows.append(Workload("brusselator", title, "jacobian", "brusselator", _points(500), (CERES,), chunked=True))
+    title = "process start to the first derivative, 2 variables"
+    goals = (Goal(seconds=0.6, variant="interpreted"),)
+    rows.append(Workload("start", title, "start", "example", lambda: (), goals))
+    return rows
+
+
+WORKLOADS = {workload.name: workload for workload in _workloads()}
