@@ -1,36 +1,149 @@
-"""A user's ``@njit`` function, compiled for duals as a clone of its own."""
+"""A user's ``@njit`` function, compiled for duals as a clone of its own.
+
+The user's dispatcher, its options and its cache are never touched.
+"""
 
 from __future__ import annotations
 
 import functools
 from typing import Any
 
-from numba.core import ir
+from numba.core import ir, postproc, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
-from numba.core.registry import CPUDispatcher
-from numba.core.untyped_passes import IRProcessing
+from numba.core.ir_utils import build_definitions, mk_unique_var
+from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.untyped_passes import InlineClosureLikes
+from numba.extending import overload
+
+from .activity import Activity
+from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class CloneCallees(FunctionPass):
-    """Replaces every dispatcher that the function refers to by its clone."""
+class PrepareForDuals(FunctionPass):
+    """Makes a function ready for duals, before types are inferred.
 
-    _name = "dualdiff_clone_callees"
+    Every dispatcher that it refers to, or gets as an argument, is replaced by its clone; arrays and
+    lists that a dual is stored into are made for duals.
+    """
+
+    _name = "dualdiff_prepare_for_duals"
 
     def __init__(self) -> None:
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        changed = False
-        for block in state.func_ir.blocks.values():
+        func_ir = state.func_ir
+        self._clone_callees(func_ir, state.args)
+        dual = _dual_among(state.args)
+        if dual is not None:
+            active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
+            activity = Activity(func_ir, active)
+            _insert_after(func_ir, activity.made_for_duals, _promoter(dual))
+        func_ir._definitions = build_definitions(func_ir.blocks)
+        postproc.PostProcessor(func_ir).run()
+        return True
+
+    def _clone_callees(self, func_ir: Any, args: Any) -> None:
+        for block in func_ir.blocks.values():
             for assignment in block.find_insts(ir.Assign):
                 source = assignment.value
                 if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(source.value, Dispatcher):
                     source.value = clone(source.value)
-                    changed = True
-        return changed
+                if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
+                    assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher), source.loc)
+
+
+def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
+    """After each of these assignments, replace the variable by ``function`` of it."""
+    for block in func_ir.blocks.values():
+        body = []
+        for statement in block.body:
+            body.append(statement)
+            if id(statement) in assignments:
+                target, loc = statement.target, statement.loc
+                made = ir.Var(block.scope, mk_unique_var("$made"), loc)
+                promoter = ir.Var(block.scope, mk_unique_var("$promoter"), loc)
+                statement.target = made
+                body.append(ir.Assign(ir.Global("promote", function, loc), promoter, loc))
+                body.append(ir.Assign(ir.Expr.call(promoter, [made], (), loc), target, loc))
+        block.body = body
+
+
+def _dual_among(argtypes: Any) -> DualType | None:
+    """The type of the duals in the arguments, of the highest level."""
+    found: list[DualType] = []
+
+    def visit(ty: Any) -> None:
+        if is_dual(ty):
+            found.append(ty)
+        elif isinstance(ty, types.BaseTuple):
+            for part in ty.types:
+                visit(part)
+        elif isinstance(ty, (types.Array, types.List)):
+            visit(ty.dtype)
+
+    for argtype in argtypes:
+        visit(argtype)
+    if not found:
+        return None
+    unified = cpu_target.typing_context.unify_types(*found)
+    return unified if is_dual(unified) else max(found, key=level_of)
+
+
+@functools.cache
+def _promoter(dual: DualType) -> Any:
+    """A function for compiled code that turns a container of floats into one of duals; other values stay."""
+
+    def promote(made):
+        raise TypeError("promote is for compiled code")
+
+    @overload(promote, jit_options=OPTIONS)
+    def implementation(made):
+        element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
+        if element is None or (element == made.dtype and not _is_foreign_array(made)):
+            return lambda made: made
+        reference = types.TypeRef(element)
+        if isinstance(made, types.List):
+
+            def on_list(made):
+                cells = new_array(len(made), reference)
+                for i in range(len(made)):
+                    cells[i] = made[i]
+                return [cell for cell in cells]  # noqa: C416 (a comprehension makes a list of duals in Numba)
+
+            return on_list
+
+        def on_array(made):
+            duals = new_array(made.shape, reference)
+            flat = duals.reshape(duals.size)
+            i = 0
+            for number in made.flat:
+                flat[i] = number
+                i += 1
+            return duals
+
+        return on_array
+
+    cpu_target.typing_context.refresh()  # Numba is compiling already
+    return promote
+
+
+def _promoted(element: types.Type, dual: DualType) -> types.Type | None:
+    """The type of dual that a container of ``element`` is made for."""
+    if isinstance(element, types.Float):
+        return dual if is_dual(dual.base) else dual.with_base(element)
+    if is_dual(element):
+        unified = cpu_target.typing_context.unify_types(element, dual)
+        return unified if is_dual(unified) else None
+    return None
+
+
+def _is_foreign_array(made: types.Type) -> bool:
+    # an array of duals that one of Numba's own functions has made, of Numba's own class
+    return isinstance(made, types.Array) and is_dual(made.dtype) and not isinstance(made, DualArrayType)
 
 
 class CloneCompiler(CompilerBase):
@@ -38,16 +151,13 @@ class CloneCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(CloneCallees, IRProcessing)
+        passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
         passes.finalize()
         return [passes]
 
 
 class Clone(CPUDispatcher):
-    """A dispatcher that compiles for duals, and only to be called from compiled code.
-
-    Numba cannot hand an array of duals to Python, so no wrapper for calls from Python is compiled.
-    """
+    """A dispatcher that compiles for duals, and is called from compiled code only."""
 
     def __init__(self, function: Any, inlined: bool) -> None:
         options = {
@@ -63,5 +173,5 @@ class Clone(CPUDispatcher):
 
 @functools.cache
 def clone(dispatcher: Any, inlined: bool = False) -> Any:
-    """The clone of a dispatcher, if wanted one that is inlined where it is called; the dispatcher stays untouched."""
+    """The clone of a dispatcher, if wanted one that is inlined where it is called."""
     return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func, inlined)
