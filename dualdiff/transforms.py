@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, as_batch, lift
+from .array import DualArray, as_batch, lift, zeros
 from .dual import Dual, _dual, fresh_level, level_of
 from .inputs import as_argnums, as_callable, as_chunk, as_input, check_memory
 
@@ -26,13 +26,15 @@ DEFAULT_CHUNK = 64
 """Tangents per pass of a Python function: enough that a pass over them costs more than the interpreter."""
 
 
-def derivative(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+def derivative(f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None) -> Callable[..., Any]:
     """The derivative of a function of one number.
 
     Parameters
     ----------
     f : a function of a real number (argument ``argnum``) and any further arguments, which are constants.
     argnum : which argument to differentiate by.
+    out_argnum : for a function that returns nothing and writes its result into an array that it is
+        given: which argument that is. The array that is passed there is copied, not written to.
 
     Returns
     -------
@@ -50,12 +52,14 @@ def derivative(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     >>> float(derivative(np.tanh)(0.0))
     1.0
     """
-    return _derivative(f, argnum, with_value=False)
+    return _derivative(_returning(f, out_argnum, "derivative"), argnum, with_value=False)
 
 
-def value_and_derivative(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+def value_and_derivative(
+    f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None
+) -> Callable[..., Any]:
     """Like ``derivative``, but the function returned gives ``(value, derivative)`` from one evaluation."""
-    return _derivative(f, argnum, with_value=True)
+    return _derivative(_returning(f, out_argnum, "derivative"), argnum, with_value=True)
 
 
 def gradient(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None) -> Callable[..., Any]:
@@ -96,13 +100,22 @@ def value_and_gradient(
     return _chunked("gradient", f, argnums, chunk, with_value=True)
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    chunk: int | None = None,
+    *,
+    out_argnum: int | None = None,
+) -> Callable[..., Any]:
     """The Jacobian of a function of an array.
 
     Parameters
     ----------
     f, argnums, chunk : as for ``gradient``, except that f may return an array of any shape, or a list or
         tuple that makes one.
+    out_argnum : for a function that returns nothing and writes its result into an array that it is
+        given, as the right-hand sides of differential equations do: which argument that is. The
+        array that is passed there is copied, not written to.
 
     Returns
     -------
@@ -119,14 +132,18 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: i
     array([[2., 0.],
            [2., 1.]])
     """
-    return _chunked("jacobian", f, argnums, chunk, with_value=False)
+    return _chunked("jacobian", _returning(f, out_argnum, "jacobian"), argnums, chunk, with_value=False)
 
 
 def value_and_jacobian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: int | None = None
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    chunk: int | None = None,
+    *,
+    out_argnum: int | None = None,
 ) -> Callable[..., Any]:
     """Like ``jacobian``, but the function returned gives ``(value, jacobian)`` without a further evaluation."""
-    return _chunked("jacobian", f, argnums, chunk, with_value=True)
+    return _chunked("jacobian", _returning(f, out_argnum, "jacobian"), argnums, chunk, with_value=True)
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -250,6 +267,33 @@ def _is_compiled(f: Any) -> bool:
     from .compiled.drivers import is_compiled
 
     return is_compiled(f)
+
+
+def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
+    """``f``, or, if it writes its result into an argument, a function that returns it."""
+    if out_argnum is None:
+        return f
+    as_callable(f, transform)
+    out = as_argnums(out_argnum, "out_argnum")
+    if isinstance(out, tuple):
+        raise TypeError(f"out_argnum must be an int, not {out_argnum!r}")
+    if _is_compiled(f):
+        from .compiled.drivers import returning
+
+        return returning(f, out)
+
+    @functools.wraps(f, updated=())
+    def returned(*args: Any, **kwargs: Any) -> Any:
+        args, (given,) = _checked(f, args, kwargs, (out,))
+        others = [a for i, a in enumerate(args) if i != out % len(args)]
+        buffer = given.copy()
+        if level_of(others) > 0:
+            buffer = zeros(np.shape(given), max((as_batch(a) for a in others if level_of(a) > 0), key=level_of))
+            buffer[...] = given
+        f(*_replaced(args, (out,), [buffer]), **kwargs)
+        return buffer
+
+    return returned
 
 
 def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:

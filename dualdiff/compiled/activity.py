@@ -53,6 +53,7 @@ class Activity:
         self.active: set[str] = set()
         self.made_for_duals: set[int] = set()  # assignments, by id, whose container a dual is stored into
         self.stored_arguments: set[int] = set()  # arguments that a dual is stored into
+        self.places: dict[int, Any] = {}  # where that is
         self._run()
 
     def _run(self) -> None:
@@ -63,7 +64,7 @@ class Activity:
                     self.active.add(s.target.name)
             for s in self.statements:
                 for container in self._stored_into(s):
-                    self._mark(container, set())
+                    self._mark(container, set(), s.loc)
 
     # --- forward: what holds duals
 
@@ -89,7 +90,7 @@ class Activity:
 
     # --- backward: where a container was made
 
-    def _mark(self, name: str, visited: set[str]) -> None:
+    def _mark(self, name: str, visited: set[str], place: Any) -> None:
         if name in visited:
             return
         visited.add(name)
@@ -98,9 +99,10 @@ class Activity:
                 continue
             if isinstance(s.value, ir.Arg):
                 self.stored_arguments.add(s.value.index)
+                self.places.setdefault(s.value.index, place)
             origins = self._origins(s.value)
             for origin in origins:
-                self._mark(origin, visited)
+                self._mark(origin, visited, place)
             if isinstance(s.value, ir.Expr) and (not origins or s.value.op == "call"):
                 self.made_for_duals.add(id(s))
 

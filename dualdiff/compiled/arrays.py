@@ -1,4 +1,4 @@
-"""NumPy on arrays of duals inside compiled code: the elementwise functions and the first reductions."""
+"""NumPy on arrays of duals inside compiled code: the elementwise functions and assignments."""
 
 # Numba compares the signatures of an overload and its implementation, annotations included:
 # functions that it compiles have none here.
@@ -9,127 +9,34 @@ import operator
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.core import types
-from numba.core.registry import cpu_target
-from numba.extending import overload, overload_method
+from numba.extending import overload
 
 from ..rules import FLAT, RULES, VALUE_ONLY
+from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, teach
 from .scalars import arity, spellings
-from .types import DualArrayType, is_dual, is_number, new_array
 
 OPTIONS = {"error_model": "numpy"}  # whole loops are not inlined
 
 
-def is_dual_array(ty: Any) -> bool:
-    return isinstance(ty, types.Array) and is_dual(ty.dtype)
+def _teach_elementwise(function: Any, arguments: int) -> None:
+    def of_one(typingctx: Any, x: Any) -> Any:
+        return elementwise(typingctx, function, (x,)) if applies(x) else None
+
+    def of_two(typingctx: Any, a: Any, b: Any) -> Any:
+        return elementwise(typingctx, function, (a, b)) if applies(a, b) else None
+
+    # Numba multiplies out a constant exponent: so must the values of duals
+    teach(function, of_one if arguments == 1 else of_two, prefer_literal=function in (operator.pow, np.power))
 
 
-def _is_number_array(ty: Any) -> bool:
-    return isinstance(ty, types.Array) and is_number(ty.dtype)
+for _function, _key in spellings((*RULES, *FLAT, *VALUE_ONLY)):
+    # abs and pow of Python and the functions of math are of numbers only
+    if _function not in (abs, pow) and getattr(_function, "__module__", "") != "math":
+        _teach_elementwise(_function, arity(_key))
 
 
-def _element(ty: types.Type) -> types.Type:
-    return ty.dtype if isinstance(ty, types.Array) else ty
-
-
-def _applies(*operands: Any) -> bool:
-    """Whether an elementwise function of these operands is one on arrays, with duals among them."""
-    known = all(is_dual(_element(t)) or is_number(_element(t)) for t in operands)
-    return known and any(isinstance(t, types.Array) for t in operands) and any(is_dual(_element(t)) for t in operands)
-
-
-def _result_type(function: Any, *operands: types.Type) -> types.Type:
-    """The type of ``function`` of one element of each operand."""
-    context = cpu_target.typing_context
-    signature = context.resolve_function_type(context.resolve_value_type(function), tuple(map(_element, operands)), {})
-    return signature.return_type
-
-
-def _teach_unary(function: Any) -> None:
-    @overload(function, jit_options=OPTIONS)
-    def implementation(x):
-        if not _applies(x):
-            return None
-        result = types.TypeRef(_result_type(function, x))
-
-        def on_array(x):
-            out = new_array(x.shape, result)
-            flat = out.reshape(out.size)
-            i = 0
-            for element in x.flat:
-                flat[i] = function(element)
-                i += 1
-            return out
-
-        return on_array
-
-
-def _teach_binary(function: Any) -> None:
-    @overload(function, jit_options=OPTIONS)
-    def implementation(a, b):
-        if not _applies(a, b):
-            return None
-        result = types.TypeRef(_result_type(function, a, b))
-        if not isinstance(b, types.Array):
-
-            def array_and_number(a, b):
-                out = new_array(a.shape, result)
-                flat = out.reshape(out.size)
-                i = 0
-                for element in a.flat:
-                    flat[i] = function(element, b)
-                    i += 1
-                return out
-
-            return array_and_number
-        if not isinstance(a, types.Array):
-
-            def number_and_array(a, b):
-                out = new_array(b.shape, result)
-                flat = out.reshape(out.size)
-                i = 0
-                for element in b.flat:
-                    flat[i] = function(a, element)
-                    i += 1
-                return out
-
-            return number_and_array
-        if a.ndim == b.ndim == 1:
-
-            def vectors(a, b):
-                n = max(a.size, b.size) if min(a.size, b.size) > 0 else 0
-                if a.size not in (1, n) or b.size not in (1, n):
-                    raise ValueError("operands could not be broadcast together")
-                out = new_array(n, result)
-                step_a = 1 if a.size > 1 else 0
-                step_b = 1 if b.size > 1 else 0
-                for i in range(n):
-                    out[i] = function(a[i * step_a], b[i * step_b])
-                return out
-
-            return vectors
-
-        def broadcast(a, b):
-            shape = np.broadcast_shapes(a.shape, b.shape)
-            x = np.broadcast_to(a, shape)
-            y = np.broadcast_to(b, shape)
-            out = new_array(shape, result)
-            for index in np.ndindex(shape):
-                out[index] = function(x[index], y[index])
-            return out
-
-        return broadcast
-
-
-def _teach_elementwise() -> None:
-    for function, key in spellings((*RULES, *FLAT, *VALUE_ONLY)):
-        if function in (abs, pow) or getattr(function, "__module__", "") == "math":
-            continue  # of numbers only
-        (_teach_unary if arity(key) == 1 else _teach_binary)(function)
-
-
-_teach_elementwise()
+# --- assignments ----------------------------------------------------------------------------
 
 
 _IN_PLACE = {
@@ -144,14 +51,21 @@ _IN_PLACE = {
 
 
 def _teach_in_place(in_place: Any, plain: Any) -> None:
-    # for the target "cpu", so that it is asked before NumPy's own, which fails on what it does not know
-    @overload(in_place, jit_options=OPTIONS, target="cpu")
+    @overload(in_place, jit_options=OPTIONS, target="cpu", prefer_literal=plain is operator.pow)
     def implementation(a, b):
-        if not (is_dual_array(a) and _applies(a, b)):
+        if not (is_dual_array(a) and applies(a, b)):
             return None
+        if isinstance(b, types.IntegerLiteral):
+            n = b.literal_value
+
+            def by_constant(a, b):
+                assign(a, plain(a, n))
+                return a
+
+            return by_constant
 
         def store(a, b):
-            a[...] = plain(a, b)
+            assign(a, plain(a, b))
             return a
 
         return store
@@ -161,62 +75,24 @@ for _in_place, _plain in _IN_PLACE.items():
     _teach_in_place(_in_place, _plain)
 
 
-# --- reductions -----------------------------------------------------------------------------
+def _selects_a_view(a: types.Array, index: Any) -> bool:
+    """Whether ``a[index]`` is a view of part of the array, rather than an element or a copy."""
+    parts = tuple(index.types) if isinstance(index, types.BaseTuple) else (index,)
+    if not all(isinstance(part, (types.Integer, types.SliceType, types.EllipsisType)) for part in parts):
+        return False
+    return len(parts) < a.ndim or not all(isinstance(part, types.Integer) for part in parts)
 
 
-def _teach_reduction(function: Any, over: Any) -> None:
-    """Teach a reduction over all elements, as a function and as a method."""
+@overload(operator.setitem, jit_options=OPTIONS, target="cpu")
+def _set_part(a, index, source):
+    # Numba's own would compile its message about shapes that differ, which takes longer than all the rest
+    if not (is_dual_array(a) and is_numeric(source) and _selects_a_view(a, index)):
+        return None
+    if is_dual_array(source):
 
-    @overload(function, jit_options=OPTIONS)
-    def implementation(a):
-        return (lambda a: over(a)) if is_dual_array(a) else None
+        def from_duals(a, index, source):
+            target = a[index]
+            assign(target, copied(source) if overlap(target, source) else source)
 
-    @overload_method(DualArrayType, function.__name__, jit_options=OPTIONS)
-    def method(a):
-        return lambda a: over(a)
-
-
-@njit(**OPTIONS)
-def _sum(a):
-    total = 0.0
-    for element in a.flat:
-        total += element
-    return total
-
-
-@njit(**OPTIONS)
-def _prod(a):
-    # by the product rule, element by element: never product/element, which fails at 0
-    total = 1.0
-    for element in a.flat:
-        total *= element
-    return total
-
-
-@njit(**OPTIONS)
-def _mean(a):
-    return _sum(a) / a.size
-
-
-@njit(**OPTIONS)
-def _max(a):
-    if a.size == 0:
-        raise ValueError("zero-size array to reduction operation maximum which has no identity")
-    most = a.flat[0]
-    for i in range(1, a.size):
-        most = np.maximum(most, a.flat[i])
-    return most
-
-
-@njit(**OPTIONS)
-def _min(a):
-    if a.size == 0:
-        raise ValueError("zero-size array to reduction operation minimum which has no identity")
-    least = a.flat[0]
-    for i in range(1, a.size):
-        least = np.minimum(least, a.flat[i])
-    return least
-
-
-for _function, _over in ((np.sum, _sum), (np.prod, _prod), (np.mean, _mean), (np.max, _max), (np.min, _min)):
-    _teach_reduction(_function, _over)
+        return from_duals
+    return lambda a, index, source: assign(a[index], source)

@@ -12,10 +12,13 @@ from numba.core import ir, postproc, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import TypingError
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.untyped_passes import InlineClosureLikes
 from numba.extending import overload
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
@@ -41,6 +44,8 @@ class PrepareForDuals(FunctionPass):
         if dual is not None:
             active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
             activity = Activity(func_ir, active)
+            _refuse_writes_into_floats(func_ir, activity, state.args)
+            _refuse_vectorized(activity)
             _insert_after(func_ir, activity.made_for_duals, _promoter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
@@ -70,6 +75,22 @@ def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
                 body.append(ir.Assign(ir.Global("promote", function, loc), promoter, loc))
                 body.append(ir.Assign(ir.Expr.call(promoter, [made], (), loc), target, loc))
         block.body = body
+
+
+def _refuse_writes_into_floats(func_ir: Any, activity: Activity, argtypes: Any) -> None:
+    for i in activity.stored_arguments:
+        if isinstance(argtypes[i], types.Array) and isinstance(argtypes[i].dtype, types.Float):
+            name = func_ir.arg_names[i]
+            message = f"a dual is written into the argument {name}, an array of floats"
+            raise TypingError(message, loc=activity.places[i])
+
+
+def _refuse_vectorized(activity: Activity) -> None:
+    for s in activity.assignments:
+        if isinstance(s.value, ir.Expr) and s.value.op == "call" and s.target.name in activity.active:
+            callee = activity.callee(s.value.func)
+            if isinstance(callee, (DUFunc, GUFunc)):
+                raise TypingError(f"the vectorized function {callee.__name__} of duals", loc=s.loc)
 
 
 def _dual_among(argtypes: Any) -> DualType | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import jit, typeof
+from numba import jit, njit, typeof
 from numba.core import types
 from numba.core.dispatcher import Dispatcher, OmittedArg
 from numba.core.errors import NumbaError
@@ -21,6 +21,7 @@ from . import boundary as boundary  # boxes batches
 from . import seeding
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
+from .explain import explained
 from .types import OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 8
@@ -383,6 +384,22 @@ def compiled_jvp(f: Any, n: int) -> CompiledJvp:
     return CompiledJvp(f, n)
 
 
+@functools.cache
+def returning(f: Any, out: int) -> Any:
+    """An ``@njit`` function that returns what ``f`` writes into its argument number ``out``."""
+    signature = inspect.signature(f.py_func)
+    names = list(signature.parameters)
+    if not -len(names) <= out < len(names):
+        raise ValueError(f"{f.__name__} has {len(names)} arguments, so out_argnum cannot be {out}")
+    listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in signature.parameters.values())
+    passed = ", ".join("_result" if i == out % len(names) else name for i, name in enumerate(names))
+    scope: dict[str, Any] = {"_f": f}
+    exec(f"def entry({listed}):\n    _result = {names[out]}.copy()\n    _f({passed})\n    return _result\n", scope)
+    entry: Any = functools.update_wrapper(scope["entry"], f.py_func, updated=())
+    entry.__defaults__ = f.py_func.__defaults__
+    return njit(entry)
+
+
 def _type_of(value: Any) -> types.Type:
     try:
         return typeof(value)
@@ -395,19 +412,8 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     try:
         function.compile(tuple(argtypes))
     except NumbaError as error:
-        raise CompilationError(_explained(error, name)) from error
+        raise CompilationError(explained(error, function.py_func)) from error
     result = function.overloads[tuple(argtypes)].signature.return_type
     if isinstance(result, types.NoneType):
         raise TypeError(f"{name} returned None: it must return the value to differentiate")
     return result
-
-
-def _explained(error: NumbaError, name: str) -> str:
-    place = getattr(error, "loc", None)
-    where = f"{place.filename}:{place.line}: " if place is not None else ""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    what = next((line for line in lines if not line.startswith("Failed in")), lines[0])
-    return (
-        f"{where}{name} cannot be compiled for duals: {what}\n"
-        "Write that line with operations that dualdiff.rules knows, on numbers and arrays of the argument's dtype"
-    )

@@ -1,0 +1,354 @@
+"""Loops over the elements of arrays of duals, and views of their values and tangents, written in LLVM.
+
+A NumPy function on arrays costs one such loop, and no Numba function of its own: those take far longer to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import NumbaError
+from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
+from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from .types import array_of, is_dual, is_number
+
+
+def is_dual_array(ty: Any) -> bool:
+    return isinstance(ty, types.Array) and is_dual(ty.dtype)
+
+
+def element(ty: Any) -> Any:
+    """The type of the elements of an array; of a number that of itself."""
+    return ty.dtype if isinstance(ty, types.Array) else ty
+
+
+def is_numeric(ty: Any) -> bool:
+    """Whether it is the type of a number or dual, or of an array of them."""
+    return is_dual(element(ty)) or is_number(element(ty))
+
+
+def applies(*operands: Any) -> bool:
+    """Whether an elementwise function of these operands is one on arrays, with duals among them."""
+    known = all(map(is_numeric, operands)) and any(isinstance(t, types.Array) for t in operands)
+    return known and any(is_dual(element(t)) for t in operands)
+
+
+def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = False) -> None:
+    """Make ``definition``, which is that of an intrinsic, one of the meanings of ``function`` in compiled code.
+
+    For the target "cpu", so that it is asked before NumPy's own, which may fail on what it does not know.
+    """
+    name = getattr(function, "__name__", str(function))
+    template = make_intrinsic_template(
+        function, definition, name, prefer_literal=prefer_literal, kwargs={"target": "cpu"}
+    )
+    infer(template)
+    infer_global(function, types.Function(template))
+
+
+# --- loops ----------------------------------------------------------------------------------
+
+
+class Operand:
+    """What a loop over ``ndim`` axes reads: an array, whose axes of length 1 are stretched, or a number."""
+
+    def __init__(self, context: Any, builder: ir.IRBuilder, ty: types.Type, value: ir.Value, ndim: int) -> None:
+        self.context, self.builder, self.type, self.value = context, builder, ty, value
+        self.shape: list[ir.Value] = []
+        if isinstance(ty, types.Array):
+            array = arrayobj.make_array(ty)(context, builder, value)
+            fill = ndim - ty.ndim
+            self.data = array.data
+            self.itemsize = array.itemsize
+            self.shape = [_intp(context, 1)] * fill + cgutils.unpack_tuple(builder, array.shape)
+            self.strides = [_intp(context, 0)] * fill + cgutils.unpack_tuple(builder, array.strides)
+
+    def stretch(self, extents: Sequence[ir.Value]) -> None:
+        """Let axes of length 1 stand for any length."""
+        builder, zero = self.builder, _intp(self.context, 0)
+        self.strides = [
+            builder.select(builder.icmp_signed("==", n, extent), stride, zero)
+            for n, extent, stride in zip(self.shape, extents, self.strides, strict=True)
+        ]
+
+    def pointer(self, indices: Sequence[ir.Value]) -> ir.Value:
+        offset = _intp(self.context, 0)
+        for index, stride in zip(indices, self.strides, strict=True):
+            offset = self.builder.add(offset, self.builder.mul(index, stride))
+        return cgutils.pointer_add(self.builder, self.data, offset)
+
+    def load(self, indices: Sequence[ir.Value]) -> ir.Value:
+        if not isinstance(self.type, types.Array):
+            return self.value
+        return arrayobj.load_item(self.context, self.builder, self.type, self.pointer(indices))
+
+    def store(self, indices: Sequence[ir.Value], item: ir.Value) -> None:
+        arrayobj.store_item(self.context, self.builder, self.type, item, self.pointer(indices))
+
+
+def _intp(context: Any, n: int) -> ir.Constant:
+    return context.get_constant(types.intp, n)
+
+
+def _refuse(context: Any, builder: ir.IRBuilder, wrong: ir.Value, message: str) -> None:
+    with builder.if_then(wrong, likely=False):
+        context.call_conv.return_user_exc(builder, ValueError, (message,))
+
+
+def _check_lengths(context: Any, builder: ir.IRBuilder, operand: Operand, extents: Any, message: str) -> None:
+    for n, extent in zip(operand.shape, extents, strict=True):
+        fits = builder.or_(
+            builder.icmp_signed("==", n, extent), builder.icmp_signed("==", n, _intp(context, 1))
+        )
+        _refuse(context, builder, builder.not_(fits), message)
+
+
+def _broadcast(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], ndim: int) -> list[ir.Value]:
+    """The common shape; the operands are stretched to it."""
+    arrays = [operand for operand in operands if operand.shape]
+    extents = [_intp(context, 1)] * ndim
+    for array in arrays:
+        extents = [
+            builder.select(builder.icmp_signed("==", extent, _intp(context, 1)), n, extent)
+            for n, extent in zip(array.shape, extents, strict=True)
+        ]
+    for array in arrays:
+        if len(arrays) > 1:
+            _check_lengths(context, builder, array, extents, "operands could not be broadcast together")
+        array.stretch(extents)
+    return extents
+
+
+def _in_one_axis(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], extents: Any) -> list[ir.Value]:
+    """The lengths to loop over: where all arrays are contiguous and of one shape, that is one long axis."""
+    arrays = [operand for operand in operands if isinstance(operand.type, types.Array)]
+    ndim = len(extents)
+    if ndim < 2 or any(array.type.layout != "C" or array.type.ndim != ndim for array in arrays):
+        return list(extents)
+    same = cgutils.true_bit
+    total = _intp(context, 1)
+    for axis, extent in enumerate(extents):
+        total = builder.mul(total, extent)
+        for array in arrays:
+            same = builder.and_(same, builder.icmp_signed("==", array.shape[axis], extent))
+    for array in arrays:
+        array.strides[-1] = builder.select(same, array.itemsize, array.strides[-1])
+    ones = [builder.select(same, _intp(context, 1), extent) for extent in extents[:-1]]
+    return [*ones, builder.select(same, total, extents[-1])]
+
+
+def _run(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], out: Operand, extents: Any, item: Any) -> None:
+    """Store ``item`` of the operands' elements in ``out``."""
+    lengths = _in_one_axis(context, builder, [*operands, out], extents)
+    with cgutils.loop_nest(builder, lengths, intp=context.get_value_type(types.intp)) as indices:
+        out.store(indices, item([operand.load(indices) for operand in operands]))
+
+
+def elementwise(typingctx: Any, function: Any, operands: Sequence[types.Type]) -> Any:
+    """The definition of an intrinsic: ``function`` of each element of the arrays and numbers, as a new array."""
+    known = typingctx.resolve_value_type(function)
+    try:
+        inner = typingctx.resolve_function_type(known, tuple(map(element, operands)), {})
+    except NumbaError:
+        inner = None
+    if inner is None:
+        return None
+    ndim = max(t.ndim for t in operands if isinstance(t, types.Array))
+    result = array_of(types.unliteral(inner.return_type), ndim)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        call = context.get_function(known, inner)
+
+        def item(elements: Any) -> Any:
+            cast = [
+                context.cast(builder, x, element(t), wanted)
+                for x, t, wanted in zip(elements, sig.args, inner.args, strict=True)
+            ]
+            return context.cast(builder, call(builder, cast), inner.return_type, result.dtype)
+
+        return _new_array(context, builder, sig.args, args, result, item)
+
+    return result(*operands), codegen
+
+
+def _new_array(context: Any, builder: ir.IRBuilder, tys: Any, values: Any, result: Any, item: Any) -> Any:
+    operands = [Operand(context, builder, t, v, result.ndim) for t, v in zip(tys, values, strict=True)]
+    extents = _broadcast(context, builder, operands, result.ndim)
+    new = arrayobj._empty_nd_impl(context, builder, result, extents)._getvalue()
+    _run(context, builder, operands, Operand(context, builder, result, new, result.ndim), extents, item)
+    return impl_ret_new_ref(context, builder, result, new)
+
+
+# --- copies and assignments -----------------------------------------------------------------
+
+
+def _copy(context: Any, builder: ir.IRBuilder, ty: Any, array: ir.Value) -> ir.Value:
+    return _new_array(context, builder, [ty], [array], array_of(ty.dtype, ty.ndim), lambda elements: elements[0])
+
+
+@intrinsic
+def copied(typingctx: Any, a: Any) -> Any:
+    """A new contiguous array with the elements of another."""
+    return array_of(a.dtype, a.ndim)(a), lambda context, builder, sig, args: _copy(context, builder, a, args[0])
+
+
+@intrinsic
+def assign(typingctx: Any, target: Any, source: Any) -> Any:
+    """``target[...] = source``, where the two do not overlap unless they are the same."""
+    if getattr(source, "ndim", 0) > target.ndim:
+        return None
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        out, read = (Operand(context, builder, t, v, target.ndim) for t, v in zip(sig.args, args, strict=True))
+        if read.shape:
+            _check_lengths(context, builder, read, out.shape, "could not broadcast the source array to the target's shape")
+            read.stretch(out.shape)
+        item = lambda elements: context.cast(builder, elements[0], element(source), target.dtype)  # noqa: E731
+        _run(context, builder, [read], out, out.shape, item)
+        return context.get_dummy_value()
+
+    return types.void(target, source), codegen
+
+
+@intrinsic
+def overlap(typingctx: Any, a: Any, b: Any) -> Any:
+    """Whether two arrays may share memory."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        extents = []
+        for ty, value in zip(sig.args, args, strict=True):
+            array = arrayobj.make_array(ty)(context, builder, value)
+            shape, strides = (cgutils.unpack_tuple(builder, t) for t in (array.shape, array.strides))
+            extents += arrayobj.get_array_memory_extents(context, builder, ty, array, shape, strides, array.data)
+        return arrayobj.extents_may_overlap(context, builder, *extents)
+
+    return types.boolean(a, b), codegen
+
+
+# --- views ----------------------------------------------------------------------------------
+
+
+def _view(context: Any, builder: ir.IRBuilder, ty: Any, array: Any, data: Any, shape: Any, strides: Any) -> ir.Value:
+    """Memory of ``array`` as an array of type ``ty``."""
+    view = arrayobj.make_array(ty)(context, builder)
+    arrayobj.populate_array(
+        view,
+        data=builder.bitcast(data, view.data.type),
+        shape=shape,
+        strides=strides,
+        itemsize=_intp(context, arrayobj.get_itemsize(context, ty)),
+        meminfo=array.meminfo,
+        parent=array.parent,
+    )
+    return view._getvalue()
+
+
+def _part_of(context: Any, builder: ir.IRBuilder, ty: Any, value: Any, *place: Any) -> tuple[types.Array, ir.Value]:
+    """One of the numbers in every dual of an array, as a view."""
+    array = arrayobj.make_array(ty)(context, builder, value)
+    part = array_of(ty.dtype.base, ty.ndim, "A")
+    data = cgutils.gep_inbounds(builder, array.data, 0, *place)
+    return part, _view(context, builder, part, array, data, array.shape, array.strides)
+
+
+@intrinsic
+def values_view(typingctx: Any, a: Any) -> Any:
+    """The values of an array of duals, in place."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], 0))
+
+    return array_of(a.dtype.base, a.ndim, "A")(a), codegen
+
+
+@intrinsic
+def lane_view(typingctx: Any, a: Any, k: Any) -> Any:
+    """Tangent ``k`` of every dual of an array, in place."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], 1, args[1]))
+
+    return array_of(a.dtype.base, a.ndim, "A")(a, types.intp), codegen
+
+
+@intrinsic
+def values_of(typingctx: Any, a: Any) -> Any:
+    """The values of an array of duals, as a new array."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        return _copy(context, builder, *_part_of(context, builder, a, args[0], 0))
+
+    return array_of(a.dtype.base, a.ndim)(a), codegen
+
+
+@intrinsic
+def lane_of(typingctx: Any, a: Any, k: Any) -> Any:
+    """Tangent ``k`` of every dual of an array, as a new array."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        return _copy(context, builder, *_part_of(context, builder, a, args[0], 1, args[1]))
+
+    return array_of(a.dtype.base, a.ndim)(a, types.intp), codegen
+
+
+@intrinsic
+def flat(typingctx: Any, a: Any) -> Any:
+    """The elements of an array in one row; of a contiguous one a view in the order of memory."""
+    ty = array_of(a.dtype, 1)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        contiguous = a.layout in "CF"
+        value = args[0] if contiguous else _copy(context, builder, a, args[0])
+        array = arrayobj.make_array(a if contiguous else array_of(a.dtype, a.ndim))(context, builder, value)
+        size = _intp(context, 1)
+        for n in cgutils.unpack_tuple(builder, array.shape):
+            size = builder.mul(size, n)
+        view = _view(context, builder, ty, array, array.data, [size], [array.itemsize])
+        return (impl_ret_borrowed if contiguous else impl_ret_new_ref)(context, builder, ty, view)
+
+    return ty(a), codegen
+
+
+@intrinsic
+def line(typingctx: Any, a: Any, axis: Any, i: Any) -> Any:
+    """Line ``i`` of those along an axis, which are counted in the order of the other axes."""
+    ty = array_of(a.dtype, 1, "A")
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        value, axis, rest = args
+        array = arrayobj.make_array(a)(context, builder, value)
+        length, step, offset = _intp(context, 1), _intp(context, 0), _intp(context, 0)
+        lengths = cgutils.unpack_tuple(builder, array.shape)
+        for d, stride in reversed(list(enumerate(cgutils.unpack_tuple(builder, array.strides)))):
+            along = builder.icmp_signed("==", axis, _intp(context, d))
+            length = builder.select(along, lengths[d], length)
+            step = builder.select(along, stride, step)
+            extent = builder.select(along, _intp(context, 1), lengths[d])
+            offset = builder.add(offset, builder.mul(builder.srem(rest, extent), stride))
+            rest = builder.sdiv(rest, extent)
+        data = cgutils.pointer_add(builder, array.data, offset)
+        return impl_ret_borrowed(context, builder, ty, _view(context, builder, ty, array, data, [length], [step]))
+
+    return ty(a, types.intp, types.intp), codegen
+
+
+@intrinsic
+def shape_without(typingctx: Any, a: Any, axis: Any) -> Any:
+    """The shape of an array without one axis."""
+    ty = types.UniTuple(types.intp, a.ndim - 1)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        shape = cgutils.unpack_tuple(builder, arrayobj.make_array(a)(context, builder, args[0]).shape)
+        kept = [
+            builder.select(builder.icmp_signed(">", args[1], _intp(context, d)), shape[d], shape[d + 1])
+            for d in range(a.ndim - 1)
+        ]
+        return context.make_tuple(builder, ty, kept)
+
+    return ty(a, types.intp), codegen

@@ -1,0 +1,127 @@
+"""Derivatives called from ``@njit`` code: solvers compiled as a whole."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+
+from dualdiff import derivative, gradient, jacobian, value_and_gradient, value_and_jacobian
+
+
+@njit
+def circle_and_exponential(x: Any) -> Any:
+    out = np.empty(2)
+    out[0] = x[0] ** 2 + x[1] ** 2 - 4.0
+    out[1] = math.exp(x[0]) + x[1] - 1.0
+    return out
+
+
+system = value_and_jacobian(circle_and_exponential)
+
+
+@njit
+def newton(x: Any, tolerance: float) -> Any:
+    """A root of the system above."""
+    for _ in range(50):
+        residual, slope = system(x)
+        step = np.linalg.solve(slope, residual)
+        x = x - step
+        if np.max(np.abs(step)) < tolerance:
+            break
+    return x
+
+
+@njit
+def robertson(y: Any) -> Any:
+    """The stiff kinetics of Robertson (1966)."""
+    dy = np.empty(3)
+    dy[0] = -0.04 * y[0] + 1e4 * y[1] * y[2]
+    dy[2] = 3e7 * y[1] ** 2
+    dy[1] = -dy[0] - dy[2]
+    return dy
+
+
+stiff = jacobian(robertson)
+
+
+@njit
+def rosenbrock2(y: Any, t: float, end: float, h: float) -> Any:
+    """ROS2 of Verwer et al. (1999), of second order and L-stable, with a growing step."""
+    g = 1.0 + 1.0 / math.sqrt(2.0)
+    while t < end:
+        h = min(h, end - t)
+        w = np.eye(y.size) - g * h * stiff(y)
+        k1 = np.linalg.solve(w, robertson(y))
+        k2 = np.linalg.solve(w, robertson(y + h * k1) - 2.0 * k1)
+        y = y + 1.5 * h * k1 + 0.5 * h * k2
+        t += h
+        h *= 1.005
+    return y
+
+
+def test_newtons_method_for_a_system() -> None:
+    root = newton(np.array([-1.5, 1.0]), 1e-12)
+    np.testing.assert_allclose(circle_and_exponential(root), 0.0, atol=1e-12)
+    np.testing.assert_allclose(root, [-1.816264, 0.837368], rtol=1e-6)
+
+
+def test_an_implicit_integrator_for_a_stiff_problem() -> None:
+    integrate = pytest.importorskip("scipy.integrate")
+    start = np.array([1.0, 0.0, 0.0])
+    exact = integrate.solve_ivp(
+        lambda t, y: robertson(y), (0.0, 40.0), start, method="Radau", jac=lambda t, y: stiff(y), rtol=1e-10, atol=1e-14
+    ).y[:, -1]
+    np.testing.assert_allclose(rosenbrock2(start, 0.0, 40.0, 1e-5), exact, rtol=2e-5)
+
+
+@njit
+def kepler(e: Any, eccentricity: Any, anomaly: Any) -> Any:
+    return e - eccentricity * math.sin(e) - anomaly
+
+
+slope_of_kepler = derivative(kepler)
+
+
+@njit
+def eccentric_anomaly(eccentricity: Any, anomaly: Any) -> Any:
+    e = anomaly
+    for _ in range(30):
+        e = e - kepler(e, eccentricity, anomaly) / slope_of_kepler(e, eccentricity, anomaly)
+    return e
+
+
+def test_a_solver_that_uses_a_derivative_is_itself_differentiated() -> None:
+    # implicitly: de/dM = 1/(1 - eps cos e), de/deps = sin e/(1 - eps cos e)
+    e = eccentric_anomaly(0.3, 1.0)
+    by_eccentricity, by_anomaly = gradient(eccentric_anomaly, argnums=(0, 1))(0.3, 1.0)
+    assert by_anomaly == pytest.approx(1 / (1 - 0.3 * math.cos(e)), rel=1e-13)
+    assert by_eccentricity == pytest.approx(math.sin(e) / (1 - 0.3 * math.cos(e)), rel=1e-13)
+
+
+@njit
+def quartic(x: Any) -> Any:
+    s = 0.0
+    for i in range(x.size):
+        s += (x[i] - i) ** 4 / (i + 1.0)
+    return s
+
+
+steepest = value_and_gradient(quartic)
+
+
+@njit
+def slope_length(x: Any) -> Any:
+    value, slope = steepest(x)
+    return value + np.sum(slope * slope)
+
+
+def test_a_function_of_a_gradient_is_differentiated() -> None:
+    x = np.array([0.5, 0.2, 3.0])
+    i = np.arange(3.0)
+    first = 4 * (x - i) ** 3 / (i + 1)
+    second = 12 * (x - i) ** 2 / (i + 1)
+    np.testing.assert_allclose(gradient(slope_length)(x), first + 2 * first * second, rtol=1e-13)
