@@ -39,7 +39,7 @@ def floats(x: Any) -> Any:
 
 
 @overload(floats)
-def _floats(x: Any) -> Any:
+def _floats(x):
     element = x.dtype if isinstance(x, types.Array) else x
     return (lambda x: x) if isinstance(element, types.Float) else None
 
@@ -955,16 +955,6 @@ def generator_function(x):
     out = np.zeros(4)
     i = 0
     for u in squares_one_by_one(x):
-        out[i] = u
-        i += 1
-    return out
-
-
-@squares
-def generator_expression(x):
-    out = np.zeros(4)
-    i = 0
-    for u in (v * v for v in x):
         out[i] = u
         i += 1
     return out

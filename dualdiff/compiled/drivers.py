@@ -18,7 +18,7 @@ from numba.extending import overload
 from ..errors import CompilationError
 from ..inputs import as_input
 from . import boundary as boundary  # boxes batches
-from . import seeding
+from . import cache, seeding
 from .clone import CloneCompiler, clone
 from .effects import writes_to_arguments
 from .explain import explained
@@ -211,13 +211,31 @@ class Driver(CPUDispatcher):
         prepared = self._converted(args)
         argtypes = tuple(map(_type_of, prepared))
         if argtypes not in self.overloads:
-            self.check(argtypes)
-            self.compile(argtypes)
+            self._obtain(argtypes)
         if all(p is a for p, a in zip(prepared, args, strict=True)):
             return self.overloads[argtypes].entry_point
         if self._through_python is None:
             self._through_python = _object_mode(self._call_converted, len(args))
         return self._through_python
+
+    def _obtain(self, argtypes: tuple[types.Type, ...]) -> None:
+        """Compile for these types, or take what an earlier process has compiled."""
+        place = cache.directory()
+        key = cache.key_of(*self.request, argtypes) if place is not None else None
+        found = cache.load(place, key) if place is not None and key is not None else None
+        if found is not None:
+            self.add_overload(found)
+            self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+            return
+        self.check(argtypes)
+        self.compile(argtypes)
+        if place is not None and key is not None:
+            cache.save(place, key, self.overloads[argtypes])
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        """f, and what is asked of it, by content."""
+        raise NotImplementedError
 
     def _call_converted(self, *args: Any) -> Any:
         prepared = self._converted(args)
@@ -262,6 +280,10 @@ class CompiledTransform(Driver):
 
     def __repr__(self) -> str:
         return f"<{self._kind} of {self.__name__}>"
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        return self._f, self._kind, self._argnums, self._chunk, self._with_value
 
     def __reduce__(self) -> Any:
         return compiled_transform, self._request
@@ -356,6 +378,10 @@ class CompiledJvp(Driver):
         scope: dict[str, Any] = {"_stub": self.stub(names, self._write)}
         exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
         super().__init__(scope["jvp"])
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        return self._f, "jvp"
 
     def _write(self, argtypes: Sequence[types.Type], strict: bool) -> Any:
         text = Text(argtypes, (), False, 1, strict)

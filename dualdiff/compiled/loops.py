@@ -352,3 +352,71 @@ def shape_without(typingctx: Any, a: Any, axis: Any) -> Any:
         return context.make_tuple(builder, ty, kept)
 
     return ty(a, types.intp), codegen
+
+
+@intrinsic
+def shape_with(typingctx: Any, a: Any, axis: Any, n: Any) -> Any:
+    """The shape of an array with another length of one axis."""
+    ty = types.UniTuple(types.intp, a.ndim)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        shape = cgutils.unpack_tuple(builder, arrayobj.make_array(a)(context, builder, args[0]).shape)
+        changed = [
+            builder.select(builder.icmp_signed("==", args[1], _intp(context, d)), args[2], length)
+            for d, length in enumerate(shape)
+        ]
+        return context.make_tuple(builder, ty, changed)
+
+    return ty(a, types.intp, types.intp), codegen
+
+
+@intrinsic
+def slab(typingctx: Any, a: Any, axis: Any, start: Any, n: Any) -> Any:
+    """The part of an array from ``start``, ``n`` long, of one axis."""
+    ty = array_of(a.dtype, a.ndim, "A")
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        value, axis, start, n = args
+        array = arrayobj.make_array(a)(context, builder, value)
+        offset, shape = _intp(context, 0), []
+        strides = cgutils.unpack_tuple(builder, array.strides)
+        for d, length in enumerate(cgutils.unpack_tuple(builder, array.shape)):
+            along = builder.icmp_signed("==", axis, _intp(context, d))
+            offset = builder.select(along, builder.mul(start, strides[d]), offset)
+            shape.append(builder.select(along, n, length))
+        data = cgutils.pointer_add(builder, array.data, offset)
+        return impl_ret_borrowed(context, builder, ty, _view(context, builder, ty, array, data, shape, strides))
+
+    return ty(a, types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def expanded(typingctx: Any, a: Any, axis: Any) -> Any:
+    """The array with one more axis, of length 1, before ``axis``."""
+    ty = array_of(a.dtype, a.ndim + 1, "A")
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        array = arrayobj.make_array(a)(context, builder, args[0])
+        shape, strides = (
+            [
+                _inserted(context, builder, cells, new, args[1], d)
+                for d in range(a.ndim + 1)
+            ]
+            for cells, new in (
+                (cgutils.unpack_tuple(builder, array.shape), 1),
+                (cgutils.unpack_tuple(builder, array.strides), 0),
+            )
+        )
+        return impl_ret_borrowed(context, builder, ty, _view(context, builder, ty, array, array.data, shape, strides))
+
+    return ty(a, types.intp), codegen
+
+
+def _inserted(context: Any, builder: ir.IRBuilder, cells: Any, new: int, axis: ir.Value, d: int) -> ir.Value:
+    """Cell ``d`` of the cells with a new one before ``axis``."""
+    item = _intp(context, new)
+    if d > 0:
+        item = builder.select(builder.icmp_signed("<", axis, _intp(context, d)), cells[d - 1], item)
+    if d < len(cells):
+        item = builder.select(builder.icmp_signed(">", axis, _intp(context, d)), cells[d], item)
+    return item

@@ -1,0 +1,490 @@
+"""NumPy's reductions and the functions that join, sort and select, on arrays of duals inside compiled code.
+
+Each computes its values in the order of Numba's own function, so that they have the same bits.
+"""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.core.registry import cpu_target
+from numba.extending import overload, overload_method
+
+from .loops import (
+    applies,
+    assign,
+    copied,
+    element,
+    elementwise,
+    expanded,
+    flat,
+    is_dual_array,
+    is_numeric,
+    line,
+    shape_with,
+    shape_without,
+    slab,
+    teach,
+    values_of,
+)
+from .types import DualArrayType, is_dual, is_number, level_of, new_array, value
+
+OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+compiled = njit(**OPTIONS)
+
+
+def implements(*functions: Any, method: str = "", prefer_literal: bool = False) -> Callable[[Any], Any]:
+    """Enter the decorated overload for these NumPy functions, and for a method of arrays of duals.
+
+    For the target "cpu", so that it is asked before Numba's own, which fails only after it has been compiled.
+    """
+
+    def enter(typed: Any) -> Any:
+        for function in functions:
+            overload(function, jit_options=OPTIONS, target="cpu", prefer_literal=prefer_literal)(typed)
+        if method:
+            overload_method(DualArrayType, method, jit_options=OPTIONS, prefer_literal=prefer_literal)(typed)
+        return typed
+
+    return enter
+
+
+def is_none(ty: Any) -> bool:
+    """Whether it is the type of an argument that is None, or not given and None by default."""
+    return ty is None or isinstance(ty, types.NoneType) or (isinstance(ty, types.Omitted) and ty.value is None)
+
+
+def common(*elements: Any) -> types.TypeRef:
+    """The type of an array for elements of several types."""
+    return types.TypeRef(cpu_target.typing_context.unify_types(*elements))
+
+
+@compiled
+def checked_axis(axis, ndim):
+    """The axis, counted from the first."""
+    if axis < -ndim or axis >= ndim:
+        raise ValueError("axis is out of bounds for array")
+    return axis + ndim if axis < 0 else axis
+
+
+# --- reductions: of one row, in the order of memory -----------------------------------------
+
+
+@compiled
+def _sum(row):
+    total = 0.0
+    for i in range(row.size):
+        total += row[i]
+    return total
+
+
+@compiled
+def _prod(row):
+    # by the product rule, element by element: never product/element, which fails at 0
+    total = 1.0
+    for i in range(row.size):
+        total *= row[i]
+    return total
+
+
+@compiled
+def _mean(row):
+    return _sum(row) / row.size
+
+
+@compiled
+def _var(row):
+    mean = _mean(row)
+    total = 0.0
+    for i in range(row.size):
+        deviation = row[i] - mean
+        total += deviation * deviation
+    return total / row.size
+
+
+@compiled
+def _std(row):
+    return _var(row) ** 0.5
+
+
+@compiled
+def _max(row):
+    if row.size == 0:
+        raise ValueError("zero-size array to reduction operation maximum which has no identity")
+    most = row[0]
+    for i in range(1, row.size):
+        most = np.maximum(most, row[i])
+    return most
+
+
+@compiled
+def _min(row):
+    if row.size == 0:
+        raise ValueError("zero-size array to reduction operation minimum which has no identity")
+    least = row[0]
+    for i in range(1, row.size):
+        least = np.minimum(least, row[i])
+    return least
+
+
+@compiled
+def _ptp(row):
+    return _max(row) - _min(row)
+
+
+@compiled
+def _median(row):
+    ordered = np.sort(row)
+    n = row.size
+    if n > 0 and np.isnan(ordered[n - 1]):
+        return ordered[n - 1]
+    return ordered[n // 2] if n % 2 else (ordered[n // 2 - 1] + ordered[n // 2]) / 2
+
+
+def _teach_reduction(over: Any, *functions: Any, method: str) -> None:
+    @implements(*functions, method=method)
+    def typed(a, axis=None):
+        if not is_dual_array(a):
+            return None
+        if is_none(axis):
+            return lambda a, axis=None: over(flat(a))
+        if a.ndim == 1:
+
+            def of_vector(a, axis=None):
+                checked_axis(axis, 1)
+                return over(flat(a))
+
+            return of_vector
+        result = types.TypeRef(a.dtype)
+
+        def along(a, axis=None):
+            axis = checked_axis(axis, a.ndim)
+            out = new_array(shape_without(a, axis), result)
+            cells = flat(out)
+            for i in range(cells.size):
+                cells[i] = over(line(a, axis, i))
+            return out
+
+        return along
+
+
+for _over, *_functions in (
+    (_sum, np.sum),
+    (_prod, np.prod),
+    (_mean, np.mean),
+    (_var, np.var),
+    (_std, np.std),
+    (_max, np.max, np.amax),
+    (_min, np.min, np.amin),
+    (_ptp, np.ptp),
+    (_median, np.median),
+):
+    _teach_reduction(_over, *_functions, method=_functions[0].__name__ if _over is not _median else "")
+
+
+# --- running sums and differences -----------------------------------------------------------
+
+
+@implements(np.cumsum, method="cumsum")
+def _cumsum(a):
+    if not is_dual_array(a):
+        return None
+
+    def running(a):
+        out = flat(copied(a))
+        for i in range(1, out.size):
+            out[i] = out[i - 1] + out[i]
+        return out
+
+    return running
+
+
+@implements(np.cumprod, method="cumprod")
+def _cumprod(a):
+    if not is_dual_array(a):
+        return None
+
+    def running(a):
+        out = flat(copied(a))
+        for i in range(1, out.size):
+            out[i] = out[i - 1] * out[i]
+        return out
+
+    return running
+
+
+@implements(np.diff)
+def _diff(a, n=1):
+    if not is_dual_array(a):
+        return None
+
+    def repeated(a, n=1):
+        if n < 0:
+            raise ValueError("order must be non-negative")
+        axis = a.ndim - 1
+        out = copied(a)
+        for _ in range(n):
+            m = max(out.shape[axis] - 1, 0)
+            out = slab(out, axis, out.shape[axis] - m, m) - slab(out, axis, 0, m)
+        return out
+
+    return repeated
+
+
+# --- what looks at the values alone ---------------------------------------------------------
+
+
+def bare(x: Any) -> Any:
+    """The plain numbers in an argument, without tangents of any level."""
+    raise TypeError("bare is for compiled code")
+
+
+@overload(bare, jit_options=OPTIONS)
+def _bare(x):
+    if is_dual_array(x):
+        return lambda x: bare(values_of(x))
+    if is_dual(x):
+        return lambda x: bare(value(x))
+    return lambda x: x
+
+
+def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
+    """Teach a function that is applied to the values; Numba wants some of its arguments as constants."""
+    names = [parameter.partition("=")[0].strip() for parameter in parameters.split(",")]
+
+    def write(*arguments: Any) -> Any:
+        if not any(level_of(t) for t in arguments):
+            return None
+        given = []
+        for name, t in zip(names, arguments, strict=True):
+            if isinstance(t, (types.StringLiteral, types.IntegerLiteral)):
+                given.append(f"{name}={t.literal_value!r}")
+            elif isinstance(t, types.Type) and not isinstance(t, types.Omitted):
+                argument = f"bare({name})" if is_numeric(t) else name
+                given.append(argument if len(given) == names.index(name) else f"{name}={argument}")
+        return _function(f"def on_values({parameters}):\n    return function({', '.join(given)})", "on_values", scope)
+
+    scope = {"function": function, "bare": bare, "write": write}
+    typed = _function(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
+    implements(function, method=method, prefer_literal=True)(typed)
+
+
+def _function(text: str, name: str, scope: dict[str, Any]) -> Any:
+    scope = dict(scope)
+    exec(text, scope)
+    return scope[name]
+
+
+for _numpys, _parameters, _method in (
+    (np.argmax, "a, axis=None", "argmax"),
+    (np.argmin, "a, axis=None", "argmin"),
+    (np.argsort, "a, kind='quicksort'", ""),
+    (np.searchsorted, "a, v, side='left'", ""),
+    (np.any, "a", "any"),
+    (np.all, "a", "all"),
+    (np.nonzero, "a", "nonzero"),
+    (np.flatnonzero, "a", ""),
+    (np.count_nonzero, "a", ""),
+    (np.array_equal, "a1, a2", ""),
+    (np.allclose, "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", ""),
+):
+    _teach_value_only(_numpys, _parameters, _method)
+
+
+@overload_method(DualArrayType, "argsort", jit_options=OPTIONS)
+def _argsort(a):
+    return lambda a: np.argsort(a)
+
+
+# --- selection ------------------------------------------------------------------------------
+
+
+@implements(np.sort)
+def _sort(a):
+    if not is_dual_array(a):
+        return None
+
+    def on_lines(a):
+        out = copied(a)
+        out.sort()
+        return out
+
+    return on_lines
+
+
+@overload_method(DualArrayType, "sort", jit_options=OPTIONS)
+def _sort_in_place(a):
+    def on_lines(a):
+        axis = a.ndim - 1
+        for i in range(a.size // max(a.shape[axis], 1)):
+            row = line(a, axis, i)
+            unsorted = copied(row)
+            order = np.argsort(bare(unsorted), kind="mergesort")
+            for j in range(order.size):
+                row[j] = unsorted[order[j]]
+
+    return on_lines
+
+
+def _chosen(condition: Any, x: Any, y: Any) -> Any:
+    raise TypeError("for compiled code")
+
+
+@overload(_chosen, jit_options={**OPTIONS, "forceinline": True})
+def _choose(condition, x, y):
+    return lambda condition, x, y: x if condition else y
+
+
+def _where(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
+    if applies(condition, x, y) or (applies(x, y) and is_numeric(condition)):
+        return elementwise(typingctx, _chosen, (condition, x, y))
+    return None
+
+
+teach(np.where, _where)
+
+
+@implements(np.where)
+def _where_of_numbers(condition, x, y):
+    if isinstance(condition, types.Array) or not any(map(is_dual, (x, y))):
+        return None
+    if all(is_dual(t) or is_number(t) for t in (x, y)):
+        return lambda condition, x, y: x if condition else y
+    return None
+
+
+@implements(np.clip, method="clip")
+def _clip(a, a_min, a_max):
+    arrays = [t for t in (a, a_min, a_max) if not is_none(t)]
+    if not applies(*arrays):
+        return None
+    if is_none(a_min):
+        return lambda a, a_min, a_max: np.minimum(a, a_max)
+    if is_none(a_max):
+        return lambda a, a_min, a_max: np.maximum(a, a_min)
+    return lambda a, a_min, a_max: np.minimum(np.maximum(a, a_min), a_max)
+
+
+@compiled
+def _between_points(x, xp, fp):
+    """Between the points as NumPy; at a point the derivative is that from the right."""
+    n = len(xp)
+    zero = 0.0 * (x + xp[0] + fp[0])
+    j = np.searchsorted(bare(xp), bare(x), side="right") - 1
+    if np.isnan(x):
+        return x + zero
+    if j < 0:
+        return fp[0] + zero
+    if j >= n - 1:
+        return fp[n - 1] + zero
+    return (fp[j + 1] - fp[j]) / (xp[j + 1] - xp[j]) * (x - xp[j]) + fp[j]
+
+
+@implements(np.interp)
+def _interp(x, xp, fp):
+    if not (all(map(is_numeric, (x, xp, fp))) and any(level_of(t) for t in (x, xp, fp))):
+        return None
+    if not isinstance(x, types.Array):
+        return lambda x, xp, fp: _between_points(x, xp, fp)
+    result = common(*map(element, (x, xp, fp)))
+
+    def on_array(x, xp, fp):
+        out = new_array(x.shape, result)
+        cells = flat(out)
+        points = flat(copied(x))
+        for i in range(cells.size):
+            cells[i] = _between_points(points[i], xp, fp)
+        return out
+
+    return on_array
+
+
+# --- joining --------------------------------------------------------------------------------
+
+
+def _are_arrays_of_duals(arrays: Any) -> bool:
+    known = isinstance(arrays, types.BaseTuple) and all(isinstance(t, types.Array) for t in arrays.types)
+    return known and all(map(is_numeric, arrays.types)) and any(map(is_dual_array, arrays.types))
+
+
+@implements(np.concatenate)
+def _concatenate(arrays, axis=0):
+    if not _are_arrays_of_duals(arrays):
+        return None
+    # written out: Numba has no loop over a tuple of several types
+    k = range(len(arrays.types))
+    lines = [
+        "axis = checked_axis(axis, arrays[0].ndim)",
+        *(f"n{i} = arrays[{i}].shape[axis]" for i in k),
+        f"out = new_array(shape_with(arrays[0], axis, {' + '.join(f'n{i}' for i in k)}), result)",
+        "start = 0",
+    ]
+    for i in k:
+        lines += [
+            f"if shape_without(arrays[{i}], axis) != shape_without(arrays[0], axis):",
+            "    raise ValueError('all the input array dimensions except for the concatenation axis must match')",
+            f"assign(slab(out, axis, start, n{i}), arrays[{i}])",
+            f"start += n{i}",
+        ]
+    text = "def joined(arrays, axis=0):\n" + "".join(f"    {line}\n" for line in [*lines, "return out"])
+    return _function(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
+
+
+_JOINING = {
+    "checked_axis": checked_axis,
+    "shape_with": shape_with,
+    "shape_without": shape_without,
+    "slab": slab,
+    "assign": assign,
+    "expanded": expanded,
+    "new_array": new_array,
+    "np": np,
+}
+
+
+def _teach_stack(function: Any, parameters: str, axis_of: Callable[[int], str], new_axis_of: Any) -> None:
+    """Teach a function that gives arrays a new axis, depending on how many they have, and then joins them."""
+
+    def typed(arrays: Any) -> Any:
+        if not _are_arrays_of_duals(arrays):
+            return None
+        cells = ""
+        for i, t in enumerate(arrays.types):
+            new_axis = new_axis_of(t.ndim)
+            cells += f"arrays[{i}], " if new_axis is None else f"expanded(arrays[{i}], {new_axis}), "
+        axis = axis_of(arrays.types[0].ndim)
+        name = parameters.split(",")[0]
+        text = f"def stacked({parameters}):\n    arrays = {name}\n    return np.concatenate(({cells}), {axis})"
+        return _function(text, "stacked", _JOINING)
+
+    names = parameters.replace("=0", "")
+    scope = {"typed": typed}
+    implements(function)(_function(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
+
+
+_teach_stack(
+    np.stack,
+    "arrays, axis=0",
+    lambda ndim: f"checked_axis(axis, {ndim + 1})",
+    lambda ndim: f"checked_axis(axis, {ndim + 1})",
+)
+_teach_stack(np.vstack, "tup", lambda ndim: "0", lambda ndim: 0 if ndim == 1 else None)
+_teach_stack(np.hstack, "tup", lambda ndim: "0" if ndim == 1 else "1", lambda ndim: None)
+_teach_stack(np.column_stack, "tup", lambda ndim: "1", lambda ndim: 1 if ndim == 1 else None)
+
+
+@implements(np.append)
+def _append(arr, values, axis=None):
+    if not _are_arrays_of_duals(types.BaseTuple.from_types((arr, values))):
+        return None
+    if is_none(axis):
+        return lambda arr, values, axis=None: np.concatenate((flat(copied(arr)), flat(copied(values))))
+    return lambda arr, values, axis=None: np.concatenate((arr, values), axis)
