@@ -250,7 +250,7 @@ def bare(x: Any) -> Any:
 @overload(bare, jit_options=OPTIONS)
 def _bare(x):
     if is_dual_array(x):
-        return lambda x: bare(values_of(x))
+        return lambda x: bare(values_of(x))  # Fortran-ordered if x is
     if is_dual(x):
         return lambda x: bare(value(x))
     return lambda x: x

@@ -15,14 +15,26 @@ import operator
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
-from .array_functions import OPTIONS, compiled, implements, is_none
-from .loops import assign, copied, element, expanded, flat, is_dual_array, is_numeric, lane_of, lane_view, values_of, values_view
-from .types import DualType, array_of, constant_like, is_dual, level_of, make, new_array, packed, value
+from .array_functions import OPTIONS, bare, checked_axis, compiled, implements, is_none
+from .loops import (
+    assign,
+    copied,
+    element,
+    expanded,
+    flat,
+    is_dual_array,
+    is_numeric,
+    lane_of,
+    lane_view,
+    slab,
+    values_of,
+    values_view,
+)
+from .types import DualType, level_of, new_array, pushforward
 
 # --- values and lanes -----------------------------------------------------------------------
 
@@ -31,80 +43,608 @@ def _is_array(ty: Any) -> bool:
     return isinstance(ty, types.Array) and is_numeric(ty)
 
 
-def _stub(name: str, parameters: str) -> Any:
-    scope: dict[str, Any] = {}
-    exec(f"def {name}({parameters}):\n    raise TypeError('{name} is for compiled code')", scope)
-    return scope[name]
+def _are_arrays(*operands: Any) -> bool:
+    return all(map(_is_array, operands)) and any(map(is_dual_array, operands))
 
 
-below = _stub("below", "x, level")
-tangent = _stub("tangent", "x, level, k")
-
-
-@overload(below, jit_options=OPTIONS, prefer_literal=True)
-def _below(x, level):
-    """The values of ``x`` at a level; contiguous."""
-    if level_of(x) == level.literal_value:
-        return lambda x, level: values_of(x)
-    if x.layout == "C":
-        return lambda x, level: x
-    return lambda x, level: copied(x)
-
-
-def result_kind(function: Any, *operands: types.Type) -> DualType:
-    """The type of dual that ``function`` of one element of each operand makes."""
+def _kind(*operands: types.Type) -> DualType:
+    """The type of dual that a product of one element of each operand is."""
     context = cpu_target.typing_context
-    known = context.resolve_value_type(function)
-    return context.resolve_function_type(known, tuple(map(element, operands)), {}).return_type
+    return context.resolve_function_type(
+        context.resolve_value_type(operator.mul), tuple(map(element, operands)), {}
+    ).return_type
+
+
+def _active(a: Any, b: Any) -> tuple[bool, bool]:
+    """Which operands are duals of the highest level: the others are constants."""
+    level = max(level_of(a), level_of(b))
+    return level_of(a) == level, level_of(b) == level
+
+
+def _values(active: bool) -> Any:
+    """What tells the values of an operand, contiguous as BLAS wants them."""
+    return compiled(lambda a: values_of(a)) if active else compiled(lambda a: _contiguous(a))
+
+
+def _contiguous(a: Any) -> Any:
+    raise TypeError("for compiled code")
+
+
+@overload(_contiguous, jit_options=OPTIONS)
+def _make_contiguous(a):
+    return (lambda a: a) if a.layout in "CF" else (lambda a: copied(a))
 
 
 @intrinsic
-def lane_count(typingctx: Any, a: Any) -> Any:
+def lanes(typingctx: Any, a: Any) -> Any:
     """The number of tangents of the duals in an array."""
     n = a.dtype.n
     return types.intp(a), lambda context, builder, sig, args: context.get_constant(types.intp, n)
 
 
-@intrinsic
-def lifted(typingctx: Any, values: Any, like: Any) -> Any:
-    """A new array of duals, of the kind of those in ``like``, with the values and no tangents yet."""
-    ty = array_of(like.dtype.with_base(values.dtype), values.ndim)
-    element_type = types.TypeRef(ty.dtype)
-
-    def implementation(values, like):
-        out = new_array(values.shape, element_type)
-        assign(values_view(out), values)
-        return out
-
-    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        return context.compile_internal(builder, implementation, sig, args)
-
-    return ty(values, like), codegen
+@compiled
+def _revalued(duals, values):
+    assign(values_view(duals), values)
+    return duals
 
 
-def is_finite(x: Any) -> Any:
-    raise TypeError("is_finite is for compiled code")
+@compiled
+def _all_finite(x):
+    for number in flat(x):
+        if not np.isfinite(number):
+            return False
+    return True
 
 
-@overload(is_finite, jit_options=OPTIONS)
-def _is_finite(x):
-    """Whether all numbers in an array, of any level, are finite."""
+# --- products -------------------------------------------------------------------------------
+
+
+@compiled
+def _written_out(a, b, out):
+    """The product of two matrices in the arithmetic of duals, which keeps zero tangents zero beside infinities."""
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            total = 0.0
+            for k in range(b.shape[0]):
+                total += a[i, k] * b[k, j]
+            out[i * b.shape[1] + j] = total
+
+
+def _lane_of_product(multiply: Any, active: tuple[bool, bool]) -> Any:
+    """Tangent ``k`` of a product of a and b, whose values are u and v."""
+    if active == (True, True):
+        return compiled(lambda a, b, u, v, k: multiply(lane_of(a, k), v) + multiply(u, lane_of(b, k)))
+    if active == (True, False):
+        return compiled(lambda a, b, u, v, k: multiply(lane_of(a, k), v))
+    return compiled(lambda a, b, u, v, k: multiply(u, lane_of(b, k)))
+
+
+def _tangents_of_product(kind: DualType, a: Any, b: Any, lane: Any) -> Any:
+    """What fills the tangents of a product."""
+
+    @compiled
+    def by_blas(out, a, b, u, v):
+        for k in range(lanes(out)):
+            assign(lane_view(out, k), lane(a, b, u, v, k))
+
+    if not kind.strict:
+        return by_blas
+    rows = (lambda a: a) if a.ndim == 2 else (lambda a: expanded(a, 0))
+    columns = (lambda b: b) if b.ndim == 2 else (lambda b: expanded(b, 1))
+    rows, columns = compiled(rows), compiled(columns)
+
+    @compiled
+    def strictly(out, a, b, u, v):
+        if _all_finite(bare(u)) and _all_finite(bare(v)):
+            by_blas(out, a, b, u, v)
+        else:
+            _written_out(rows(a), columns(b), flat(out))
+
+    return strictly
+
+
+def _product(multiply: Any, a: Any, b: Any) -> Any:
+    """The product of two arrays of one or two axes."""
+    kind, active = _kind(a, b), _active(a, b)
+    fill = _tangents_of_product(kind, a, b, _lane_of_product(multiply, active))
+    u_of, v_of = map(_values, active)
+    result = types.TypeRef(kind)
+    if a.ndim == b.ndim == 1:
+
+        def inner(a, b):
+            u, v = u_of(a), v_of(b)
+            out = new_array(1, result)
+            y = multiply(u, v)
+            fill(out, a, b, u, v)
+            return _revalued(out, y)[0]
+
+        return inner
+
+    def outer(a, b):
+        u, v = u_of(a), v_of(b)
+        y = multiply(u, v)
+        out = new_array(y.shape, result)
+        fill(out, a, b, u, v)
+        return _revalued(out, y)
+
+    return outer
+
+
+@implements(operator.matmul, np.matmul)
+def _matmul(a, b):
+    return _product(np.dot, a, b) if _are_arrays(a, b) and max(a.ndim, b.ndim) <= 2 else None
+
+
+@implements(np.dot, method="dot")
+def _dot(a, b):
+    if not (is_numeric(a) and is_numeric(b)):
+        return None
+    if not (_is_array(a) and _is_array(b)):
+        return (lambda a, b: a * b) if is_dual_array(a) or is_dual_array(b) else None
+    return _matmul(a, b)
+
+
+@implements(np.vdot)
+def _vdot(a, b):
+    if not _are_arrays(a, b):
+        return None
+    return lambda a, b: np.dot(flat(copied(a)), flat(copied(b)))
+
+
+@implements(np.outer)
+def _outer(a, b):
+    if not _are_arrays(a, b):
+        return None
+    return lambda a, b: expanded(flat(copied(a)), 1) * expanded(flat(copied(b)), 0)
+
+
+# --- functions of one matrix with a matrix as result ----------------------------------------
+
+
+def _teach_pushforward(function: Any, lane: Any) -> None:
+    """Teach y = f(x): ``lane(y, x, dx)`` is its tangent."""
+    lane = compiled(lane)
+
+    @implements(function)
+    def typed(a):
+        if not is_dual_array(a):
+            return None
+        result = types.TypeRef(a.dtype)
+
+        def on_matrix(a):
+            x = values_of(a)
+            y = function(x)
+            out = new_array(y.shape, result)
+            for k in range(lanes(a)):
+                assign(lane_view(out, k), lane(y, x, lane_of(a, k)))
+            return _revalued(out, y)
+
+        return on_matrix
+
+
+@compiled
+def _symmetric(x):
+    """The symmetric matrix with the lower triangle of ``x``: all that some functions read."""
+    out = copied(x)
+    for i in range(len(x)):
+        for j in range(i + 1, len(x)):
+            out[i, j] = x[j, i]
+    return out
+
+
+@compiled
+def _triangle(x, diagonal):
+    """The lower triangle, with its diagonal multiplied."""
+    out = copied(x)
+    for i in range(len(x)):
+        out[i, i] = x[i, i] * diagonal
+        for j in range(i + 1, x.shape[1]):
+            out[i, j] = 0.0
+    return out
+
+
+@compiled
+def _between(a, x, b):
+    """a x b."""
+    return np.dot(np.dot(a, x), b)
+
+
+def _inverse_lane(y, x, dx):
+    return -_between(y, dx, y)
+
+
+def _cholesky_lane(y, x, dx):
+    # with y y^T = x and p = y^-1 dx y^-T:  dy = y (lower triangle of p, half its diagonal)
+    inverse = np.linalg.inv(y)
+    return np.dot(y, _triangle(_between(inverse, _symmetric(dx), copied(inverse.T)), 0.5))
+
+
+def _pinv_lane(y, x, dx):
+    # Golub and Pereyra (1973), for a rank that does not change
+    xt, yt, dxt = copied(x.T), copied(y.T), copied(dx.T)
+    misfit = dxt - np.dot(dxt, np.dot(x, y))
+    rest = dxt - np.dot(np.dot(y, x), dxt)
+    return np.dot(np.dot(y, yt), misfit) - _between(y, dx, y) + np.dot(np.dot(rest, yt), y)
+
+
+_teach_pushforward(np.linalg.inv, _inverse_lane)
+_teach_pushforward(np.linalg.cholesky, _cholesky_lane)
+_teach_pushforward(np.linalg.pinv, _pinv_lane)
+
+
+@implements(np.linalg.solve)
+def _solve(a, b):
+    # a dy = db - da y, for all lanes at once
+    if not _are_arrays(a, b) or a.ndim != 2 or b.ndim > 2:
+        return None
+    active = _active(a, b)
+    u_of, v_of = map(_values, active)
+    result = types.TypeRef(_kind(a, b))
+    columns = compiled((lambda x: x) if b.ndim == 2 else (lambda x: expanded(x, 1)))
+    right = {
+        (True, True): lambda a, b, y, k: lane_of(b, k) - np.dot(lane_of(a, k), y),
+        (True, False): lambda a, b, y, k: -np.dot(lane_of(a, k), y),
+        (False, True): lambda a, b, y, k: lane_of(b, k),
+    }[active]
+    right = compiled(right)
+    base = types.TypeRef(_kind(a, b).base)
+
+    def by_values(a, b):
+        u, v = u_of(a), v_of(b)
+        y = np.linalg.solve(u, v)
+        out = new_array(y.shape, result)
+        n = lanes(out)
+        p = columns(y).shape[1]
+        rights = new_array((len(u), n * p), base)
+        for k in range(n):
+            assign(slab(rights, 1, k * p, p), columns(right(a, b, y, k)))
+        solutions = np.linalg.solve(u, rights)
+        for k in range(n):
+            assign(columns(lane_view(out, k)), slab(solutions, 1, k * p, p))
+        return _revalued(out, y)
+
+    return by_values
+
+
+# --- functions with a number as result ------------------------------------------------------
+
+
+@compiled
+def _gathered(y, partials, a, out):
+    """The dual with value y and, as tangents, the sum of the partials times the tangents of a; ``out`` is room for one."""
+    assign(out, 0.0)
+    zero = values_view(out)[0]
+    p, x = flat(copied(partials)), flat(copied(a))
+    total = out[0]
+    for i in range(x.size):
+        total += pushforward(zero, p[i], x[i])
+    out[0] = total
+    return _revalued(out, y)[0]
+
+
+@compiled
+def _minor(x, i, j):
+    """The matrix without row i and column j."""
+    n = len(x) - 1
+    out = copied(x[:n, :n])
+    for r in range(n):
+        for c in range(n):
+            out[r, c] = x[r + (r >= i), c + (c >= j)]
+    return out
+
+
+@compiled
+def _by_minors(x):
+    out = copied(x)
+    for i in range(len(x)):
+        for j in range(len(x)):
+            minor = np.linalg.det(_minor(x, i, j)) if len(x) > 1 else x[0, 0] * 0.0 + 1.0
+            out[i, j] = -minor if (i + j) % 2 else minor
+    return out
+
+
+def _cofactors(x: Any, determinant: Any) -> Any:
+    """The transposed adjugate. Of small matrices by minors, which are exact where they can be."""
+    raise TypeError("for compiled code")
+
+
+@overload(_cofactors, jit_options=OPTIONS)
+def _typed_cofactors(x, determinant):
     if is_dual_array(x):
+        return lambda x, determinant: _by_minors(x) if len(x) <= 5 else determinant * np.linalg.inv(x).T
 
-        def duals(x):
-            if not is_finite(values_view(x)):
-                return False
-            for k in range(lane_count(x)):
-                if not is_finite(lane_view(x, k)):
-                    return False
-            return True
+    def of_numbers(x, determinant):
+        if len(x) <= 5:
+            return _by_minors(x)
+        # x = u s v:  adj(x)^T = det(u v) u diag(products of the other s) v
+        u, s, v = np.linalg.svd(x)
+        sign = np.linalg.det(u) * np.linalg.det(v)
+        for i in range(len(s)):
+            others = sign
+            for j in range(len(s)):
+                if j != i:
+                    others *= s[j]
+            u[:, i] *= others
+        return np.dot(u, v)
 
-        return duals
+    return of_numbers
 
-    def numbers(x):
-        for number in x.flat:
-            if not np.isfinite(number):
-                return False
-        return True
 
-    return numbers
+@implements(np.linalg.det)
+def _det(a):
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def jacobi(a):
+        # Jacobi: d det(x) = trace(adj(x) dx), which singular matrices have too
+        x = values_of(a)
+        y = np.linalg.det(x)
+        return _gathered(y, _cofactors(x, y), a, new_array(1, result))
+
+    return jacobi
+
+
+@implements(np.linalg.slogdet)
+def _slogdet(a):
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def by_inverse(a):
+        x = values_of(a)
+        sign, logarithm = np.linalg.slogdet(x)
+        if sign == 0.0:
+            determinant = np.linalg.det(x)
+            partials = _cofactors(x, determinant) * (1.0 / determinant)
+        else:
+            partials = copied(np.linalg.inv(x).T)
+        constant = new_array(1, result)
+        assign(constant, sign)
+        return constant[0], _gathered(logarithm, partials, a, new_array(1, result))
+
+    return by_inverse
+
+
+@compiled
+def _vector_norm(x, ord):
+    size = np.abs(x)
+    if ord == np.inf:
+        return np.max(size)
+    if ord == -np.inf:
+        return np.min(size)
+    if ord == 0:
+        return np.sum(np.sign(size))
+    return np.sum(size) if ord == 1 else np.sum(size**ord) ** (1.0 / ord)
+
+
+@compiled
+def _matrix_norm(x, ord):
+    if abs(ord) == 2:
+        s = np.linalg.svd(x, False)[1]
+        return s[0] if ord > 0 else s[len(s) - 1]
+    sums = np.sum(np.abs(x), 0 if abs(ord) == 1 else 1)
+    return np.max(sums) if ord > 0 else np.min(sums)
+
+
+@implements(np.linalg.norm)
+def _norm(x, ord=None):
+    """At 0 the derivative of a 2-norm is 0, the least-norm subgradient."""
+    if not is_dual_array(x):
+        return None
+    result = types.TypeRef(x.dtype)
+
+    @compiled
+    def euclidean(x, y):
+        v = values_of(x)
+        return _gathered(y, v / (y if y != 0.0 else y + 1.0), x, new_array(1, result))
+
+    if is_none(ord):
+        return lambda x, ord=None: euclidean(x, np.linalg.norm(values_of(x)))
+    other = _vector_norm if x.ndim == 1 else _matrix_norm
+    two = x.ndim == 1
+
+    def of_order(x, ord=None):
+        y = np.linalg.norm(values_of(x), ord)
+        if two and ord == 2:
+            return euclidean(x, y)
+        out = new_array(1, result)
+        out[0] = other(x, ord)
+        return _revalued(out, y)[0]
+
+    return of_order
+
+
+# --- factorisations -------------------------------------------------------------------------
+
+
+@implements(np.linalg.qr)
+def _qr(a):
+    # Walter and Lehmann (2018);  with w the antisymmetric part of q^T dx r^-1:
+    # dr = q^T dx - w r,  dq = (dx - q dr) r^-1.  A wide matrix has its left square factored.
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def factored(a):
+        x = values_of(a)
+        q, r = np.linalg.qr(x)
+        n = q.shape[1]
+        duals_q, duals_r = new_array(q.shape, result), new_array(r.shape, result)
+        inverse, qt = np.linalg.inv(copied(r[:, :n])), copied(q.T)
+        for k in range(lanes(a)):
+            dx = lane_of(a, k)
+            below = _triangle(_between(qt, copied(dx[:, :n]), inverse), 0.0)
+            dr = np.dot(qt, dx) - np.dot(below - below.T, r)
+            for i in range(n):
+                for j in range(i):
+                    dr[i, j] = 0.0
+            assign(lane_view(duals_r, k), dr)
+            assign(lane_view(duals_q, k), np.dot(copied(dx[:, :n]) - np.dot(q, copied(dr[:, :n])), inverse))
+        return _revalued(duals_q, q), _revalued(duals_r, r)
+
+    return factored
+
+
+@compiled
+def _repeated(w):
+    """Which eigenvalues or singular values are equal, to rounding, to the one before; of numbers."""
+    out = np.zeros(len(w), np.bool_)
+    largest = np.max(np.abs(w)) if len(w) > 0 else 0.0
+    for i in range(1, len(w)):
+        out[i] = abs(w[i] - w[i - 1]) <= 8 * len(w) * np.finfo(w.dtype).eps * largest
+    return out
+
+
+@compiled
+def _same(repeated, i, j):
+    for k in range(min(i, j) + 1, max(i, j) + 1):
+        if not repeated[k]:
+            return False
+    return True
+
+
+@compiled
+def _eigenvalue_tangents(repeated, middle):
+    """The diagonal of ``middle``, or the eigenvalues of its blocks where values repeat (Lancaster 1964)."""
+    n = len(repeated)
+    out = copied(middle[0]) if n > 0 else flat(copied(middle))
+    start = 0
+    while start < n:
+        stop = start + 1
+        while stop < n and repeated[stop]:
+            stop += 1
+        if stop == start + 1:
+            out[start] = middle[start, start]
+        else:
+            out[start:stop] = np.linalg.eigvalsh(copied(middle[start:stop, start:stop]))
+        start = stop
+    return out
+
+
+@implements(np.linalg.eigh)
+def _eigh(a):
+    """Eigenvalues that repeat have those of the projected tangent; their vectors have none, NaN."""
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def factored(a):
+        x = values_of(a)
+        w, v = np.linalg.eigh(x)
+        v = copied(v)
+        duals_w, duals_v = new_array(w.shape, result), new_array(v.shape, result)
+        repeated = _repeated(bare(w))
+        for k in range(lanes(a)):
+            middle = _between(copied(v.T), _symmetric(lane_of(a, k)), v)
+            assign(lane_view(duals_w, k), _eigenvalue_tangents(repeated, middle))
+            for i in range(len(w)):
+                for j in range(len(w)):
+                    middle[i, j] = (
+                        0.0 if i == j else middle[i, j] * (np.nan if _same(repeated, i, j) else 1.0) / (w[j] - w[i])
+                    )
+            assign(lane_view(duals_v, k), np.dot(v, middle))
+        return _revalued(duals_w, w), _revalued(duals_v, v)
+
+    return factored
+
+
+@implements(np.linalg.eigvalsh)
+def _eigvalsh(a):
+    if not is_dual_array(a):
+        return None
+    return lambda a: _revalued(np.linalg.eigh(a)[0], np.linalg.eigvalsh(values_of(a)))
+
+
+@compiled
+def _turns(s, middle, repeated, left):
+    """How singular vectors turn into each other."""
+    out = copied(middle)
+    for i in range(len(s)):
+        for j in range(len(s)):
+            if i == j:
+                out[i, j] = 0.0
+            else:
+                gap = (s[j] - s[i]) * (s[j] + s[i]) * (np.nan if _same(repeated, i, j) else 1.0)
+                out[i, j] = (
+                    middle[i, j] * s[j] + s[i] * middle[j, i] if left else s[i] * middle[i, j] + middle[j, i] * s[j]
+                ) / gap
+    return out
+
+
+@compiled
+def _outside(basis, dx, other, s):
+    """The part of the tangent of singular vectors that leaves their span."""
+    step = np.dot(dx, other)
+    return (step - np.dot(basis, np.dot(copied(basis.T), step))) / s
+
+
+@implements(np.linalg.svd)
+def _svd(a, full_matrices=1):
+    """Singular values that repeat, or are 0: as eigenvalues of ``eigh``; their vectors are NaN."""
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def factored(a, full_matrices=1):
+        m, n = a.shape
+        if full_matrices and m != n:
+            raise ValueError("svd of duals takes full_matrices=False, unless the matrix is square")
+        u, s, vt = np.linalg.svd(values_of(a), full_matrices)
+        u, vt = copied(u), copied(vt)
+        v, ut = copied(vt.T), copied(u.T)
+        duals_u, duals_s = new_array(u.shape, result), new_array(s.shape, result)
+        duals_vt = new_array(vt.shape, result)
+        repeated = _repeated(bare(s))
+        for k in range(lanes(a)):
+            dx = lane_of(a, k)
+            middle = _between(ut, dx, v)
+            assign(lane_view(duals_s, k), -_eigenvalue_tangents(repeated, (middle + middle.T) / -2.0))
+            du = np.dot(u, _turns(s, middle, repeated, True))
+            dv = np.dot(v, _turns(s, middle, repeated, False))
+            if m > n:
+                du += _outside(u, dx, v, s)
+            if n > m:
+                dv += _outside(v, copied(dx.T), u, s)
+            assign(lane_view(duals_u, k), du)
+            assign(lane_view(duals_vt, k), dv.T)
+        return _revalued(duals_u, u), _revalued(duals_s, s), _revalued(duals_vt, vt)
+
+    return factored
+
+
+@implements(np.linalg.lstsq)
+def _lstsq(a, b, rcond=-1.0):
+    """The solution and the residuals are duals; rank and singular values are those of the values."""
+    if not _are_arrays(a, b) or a.ndim != 2:
+        return None
+    total = compiled((lambda x: np.sum(x * x, 0)) if b.ndim == 2 else (lambda x: np.sum(expanded(x * x, 1), 0)))
+
+    def fitted(a, b, rcond=-1.0):
+        numbers = np.linalg.lstsq(_contiguous(bare(a)), _contiguous(bare(b)), rcond)
+        x = np.dot(np.linalg.pinv(a), b)
+        residuals = total(np.dot(a, x) - b)
+        return x, residuals[: len(numbers[1])], numbers[2], numbers[3]
+
+    return fitted
+
+
+@implements(np.linalg.matrix_power)
+def _matrix_power(a, n):
+    if not is_dual_array(a):
+        return None
+
+    def by_squares(a, n):
+        x = np.linalg.inv(a) if n < 0 else copied(a)
+        n = abs(n)
+        power = np.zeros_like(x)
+        for i in range(len(x)):
+            power[i, i] = 1.0
+        while n > 0:
+            if n % 2:
+                power = np.dot(power, x)
+            x = np.dot(x, x)
+            n //= 2
+        return _revalued(power, np.linalg.matrix_power(values_of(a), n))
+
+    return by_squares

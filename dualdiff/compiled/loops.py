@@ -192,6 +192,14 @@ def _copy(context: Any, builder: ir.IRBuilder, ty: Any, array: ir.Value) -> ir.V
     return _new_array(context, builder, [ty], [array], array_of(ty.dtype, ty.ndim), lambda elements: elements[0])
 
 
+def _turned(context: Any, builder: ir.IRBuilder, ty: Any, value: ir.Value, layout: str) -> tuple[types.Array, ir.Value]:
+    """An array with the order of its axes reversed."""
+    turned = array_of(ty.dtype, ty.ndim, layout)
+    array = arrayobj.make_array(ty)(context, builder, value)
+    shape, strides = (cgutils.unpack_tuple(builder, t)[::-1] for t in (array.shape, array.strides))
+    return turned, _view(context, builder, turned, array, array.data, shape, strides)
+
+
 @intrinsic
 def copied(typingctx: Any, a: Any) -> Any:
     """A new contiguous array with the elements of another."""
@@ -279,12 +287,17 @@ def lane_view(typingctx: Any, a: Any, k: Any) -> Any:
 
 @intrinsic
 def values_of(typingctx: Any, a: Any) -> Any:
-    """The values of an array of duals, as a new array."""
+    """The values of an array of duals, as a new array: C or Fortran-contiguous as BLAS would get them."""
+    if a.layout != "F":
+        return array_of(a.dtype.base, a.ndim)(a), lambda context, builder, sig, args: _copy(
+            context, builder, *_part_of(context, builder, a, args[0], 0)
+        )
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        return _copy(context, builder, *_part_of(context, builder, a, args[0], 0))
+        view = _turned(context, builder, *_part_of(context, builder, a, args[0], 0), "A")
+        return _turned(context, builder, array_of(a.dtype.base, a.ndim), _copy(context, builder, *view), "F")[1]
 
-    return array_of(a.dtype.base, a.ndim)(a), codegen
+    return array_of(a.dtype.base, a.ndim, "F")(a), codegen
 
 
 @intrinsic
