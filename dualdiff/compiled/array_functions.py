@@ -67,6 +67,13 @@ def common(*elements: Any) -> types.TypeRef:
     return types.TypeRef(cpu_target.typing_context.unify_types(*elements))
 
 
+def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
+    """The function of this name that a text defines."""
+    scope = dict(scope)
+    exec(text, scope)
+    return scope[name]
+
+
 @compiled
 def checked_axis(axis, ndim):
     """The axis, counted from the first."""
@@ -270,17 +277,11 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
             elif isinstance(t, types.Type) and not isinstance(t, types.Omitted):
                 argument = f"bare({name})" if is_numeric(t) else name
                 given.append(argument if len(given) == names.index(name) else f"{name}={argument}")
-        return _function(f"def on_values({parameters}):\n    return function({', '.join(given)})", "on_values", scope)
+        return function_from(f"def on_values({parameters}):\n    return function({', '.join(given)})", "on_values", scope)
 
     scope = {"function": function, "bare": bare, "write": write}
-    typed = _function(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
+    typed = function_from(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
     implements(function, method=method, prefer_literal=True)(typed)
-
-
-def _function(text: str, name: str, scope: dict[str, Any]) -> Any:
-    scope = dict(scope)
-    exec(text, scope)
-    return scope[name]
 
 
 for _numpys, _parameters, _method in (
@@ -407,6 +408,63 @@ def _interp(x, xp, fp):
     return on_array
 
 
+def _teach_rounding(function: Any) -> None:
+    @implements(function)
+    def typed(a, decimals=0):
+        if not is_dual_array(a):
+            return None
+
+        def without_tangents(a, decimals=0):
+            out = copied(a)
+            assign(out, np.round(values_of(a), decimals))
+            return out
+
+        return without_tangents
+
+
+for _function in (np.round, np.around):
+    _teach_rounding(_function)
+
+
+@implements(np.nan_to_num)
+def _nan_to_num(x, copy=True, nan=0.0):
+    if not is_dual_array(x):
+        return None
+
+    def finite(x, copy=True, nan=0.0):
+        out = copied(x)
+        cells = flat(out)
+        for i in range(cells.size):
+            v = bare(cells[i])
+            if not np.isfinite(v):
+                cells[i] = np.nan_to_num(v, True, nan)
+        return out
+
+    return finite
+
+
+@implements(np.nansum)
+def _nansum(a):
+    return (lambda a: np.sum(np.where(np.isnan(a), 0.0, a))) if is_dual_array(a) else None
+
+
+@implements(np.nanmean)
+def _nanmean(a):
+    return (lambda a: np.nansum(a) / np.sum(~np.isnan(a))) if is_dual_array(a) else None
+
+
+@implements(np.trace)
+def _trace(a):
+    return (lambda a: _sum(np.diag(a))) if is_dual_array(a) else None
+
+
+@implements(np.repeat, method="repeat")
+def _repeat(a, repeats):
+    if not is_dual_array(a):
+        return None
+    return lambda a, repeats: flat(copied(a))[np.repeat(np.arange(a.size), repeats)]
+
+
 # --- joining --------------------------------------------------------------------------------
 
 
@@ -435,7 +493,7 @@ def _concatenate(arrays, axis=0):
             f"start += n{i}",
         ]
     text = "def joined(arrays, axis=0):\n" + "".join(f"    {line}\n" for line in [*lines, "return out"])
-    return _function(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
+    return function_from(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
 
 
 _JOINING = {
@@ -463,11 +521,11 @@ def _teach_stack(function: Any, parameters: str, axis_of: Callable[[int], str], 
         axis = axis_of(arrays.types[0].ndim)
         name = parameters.split(",")[0]
         text = f"def stacked({parameters}):\n    arrays = {name}\n    return np.concatenate(({cells}), {axis})"
-        return _function(text, "stacked", _JOINING)
+        return function_from(text, "stacked", _JOINING)
 
     names = parameters.replace("=0", "")
     scope = {"typed": typed}
-    implements(function)(_function(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
+    implements(function)(function_from(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
 
 
 _teach_stack(

@@ -12,6 +12,7 @@ themselves, the functions called here are again those of this file.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
-from .array_functions import OPTIONS, bare, checked_axis, compiled, implements, is_none
+from .array_functions import OPTIONS, bare, compiled, function_from, implements, is_none
 from .loops import (
+    accumulate,
     assign,
+    contiguous,
     copied,
     element,
     expanded,
@@ -61,20 +64,6 @@ def _active(a: Any, b: Any) -> tuple[bool, bool]:
     return level_of(a) == level, level_of(b) == level
 
 
-def _values(active: bool) -> Any:
-    """What tells the values of an operand, contiguous as BLAS wants them."""
-    return compiled(lambda a: values_of(a)) if active else compiled(lambda a: _contiguous(a))
-
-
-def _contiguous(a: Any) -> Any:
-    raise TypeError("for compiled code")
-
-
-@overload(_contiguous, jit_options=OPTIONS)
-def _make_contiguous(a):
-    return (lambda a: a) if a.layout in "CF" else (lambda a: copied(a))
-
-
 @intrinsic
 def lanes(typingctx: Any, a: Any) -> Any:
     """The number of tangents of the duals in an array."""
@@ -88,15 +77,29 @@ def _revalued(duals, values):
     return duals
 
 
-@compiled
-def _all_finite(x):
-    for number in flat(x):
-        if not np.isfinite(number):
-            return False
-    return True
+_SCOPE: dict[str, Any] = {}
+
+
+def _values(name: str, active: bool) -> str:
+    """The text for the values of an operand, contiguous as BLAS wants them."""
+    return f"values_of({name})" if active else f"contiguous({name})"
+
+
+def _written(text: Sequence[str], parameters: str, **scope: Any) -> Any:
+    """A function for Numba. Written as text it is one function: each that it calls takes as long to compile."""
+    body = "".join(f"    {line}\n" for line in text)
+    return function_from(f"def written({parameters}):\n{body}", "written", {**_SCOPE, **scope})
 
 
 # --- products -------------------------------------------------------------------------------
+
+
+@compiled
+def _all_finite(row):
+    for i in range(row.size):
+        if not np.isfinite(row[i]):
+            return False
+    return True
 
 
 @compiled
@@ -110,69 +113,41 @@ def _written_out(a, b, out):
             out[i * b.shape[1] + j] = total
 
 
-def _lane_of_product(multiply: Any, active: tuple[bool, bool]) -> Any:
-    """Tangent ``k`` of a product of a and b, whose values are u and v."""
-    if active == (True, True):
-        return compiled(lambda a, b, u, v, k: multiply(lane_of(a, k), v) + multiply(u, lane_of(b, k)))
-    if active == (True, False):
-        return compiled(lambda a, b, u, v, k: multiply(lane_of(a, k), v))
-    return compiled(lambda a, b, u, v, k: multiply(u, lane_of(b, k)))
+def _product(multiply: Any, a: Any, b: Any, number: bool, as_matrices: tuple[str, str] | None = None) -> Any:
+    """A function linear in each of two arrays, by the product rule; ``number``: its result is one.
 
-
-def _tangents_of_product(kind: DualType, a: Any, b: Any, lane: Any) -> Any:
-    """What fills the tangents of a product."""
-
-    @compiled
-    def by_blas(out, a, b, u, v):
-        for k in range(lanes(out)):
-            assign(lane_view(out, k), lane(a, b, u, v, k))
-
-    if not kind.strict:
-        return by_blas
-    rows = (lambda a: a) if a.ndim == 2 else (lambda a: expanded(a, 0))
-    columns = (lambda b: b) if b.ndim == 2 else (lambda b: expanded(b, 1))
-    rows, columns = compiled(rows), compiled(columns)
-
-    @compiled
-    def strictly(out, a, b, u, v):
-        if _all_finite(bare(u)) and _all_finite(bare(v)):
-            by_blas(out, a, b, u, v)
-        else:
-            _written_out(rows(a), columns(b), flat(out))
-
-    return strictly
-
-
-def _product(multiply: Any, a: Any, b: Any) -> Any:
-    """The product of two arrays of one or two axes."""
-    kind, active = _kind(a, b), _active(a, b)
-    fill = _tangents_of_product(kind, a, b, _lane_of_product(multiply, active))
-    u_of, v_of = map(_values, active)
-    result = types.TypeRef(kind)
-    if a.ndim == b.ndim == 1:
-
-        def inner(a, b):
-            u, v = u_of(a), v_of(b)
-            out = new_array(1, result)
-            y = multiply(u, v)
-            fill(out, a, b, u, v)
-            return _revalued(out, y)[0]
-
-        return inner
-
-    def outer(a, b):
-        u, v = u_of(a), v_of(b)
-        y = multiply(u, v)
-        out = new_array(y.shape, result)
-        fill(out, a, b, u, v)
-        return _revalued(out, y)
-
-    return outer
+    ``as_matrices`` are the texts of the matrices whose product it is, if it is one.
+    """
+    kind, (by_a, by_b) = _kind(a, b), _active(a, b)
+    terms = ["multiply(lane_of(a, k), v)"] * by_a + ["multiply(u, lane_of(b, k))"] * by_b
+    stored = ("assign", "accumulate")
+    lines = [f"    {store}(lane_view(out, k), {term})" for store, term in zip(stored, terms, strict=False)]
+    lines = ["for k in range(lanes(out)):", *lines]
+    if kind.strict and as_matrices:
+        finite = [f"_all_finite(flat({'bare(' * (level_of(kind.base) > 0)}{x}{')' * (level_of(kind.base) > 0)}))" for x in "uv"]
+        product = f"    _written_out({as_matrices[0]}, {as_matrices[1]}, flat(out))"
+        lines = [f"if {' and '.join(finite)}:", *("    " + line for line in lines), "else:", product]
+    return _written(
+        [
+            f"u, v = {_values('a', by_a)}, {_values('b', by_b)}",
+            "y = multiply(u, v)",
+            f"out = new_array({'1' if number else 'y.shape'}, result)",
+            *lines,
+            "assign(values_view(out), y)",
+            f"return out{'[0]' * number}",
+        ],
+        "a, b",
+        multiply=multiply,
+        result=types.TypeRef(kind),
+    )
 
 
 @implements(operator.matmul, np.matmul)
 def _matmul(a, b):
-    return _product(np.dot, a, b) if _are_arrays(a, b) and max(a.ndim, b.ndim) <= 2 else None
+    if not _are_arrays(a, b) or max(a.ndim, b.ndim) > 2:
+        return None
+    matrices = "a" if a.ndim == 2 else "expanded(a, 0)", "b" if b.ndim == 2 else "expanded(b, 1)"
+    return _product(np.dot, a, b, a.ndim == b.ndim == 1, matrices)
 
 
 @implements(np.dot, method="dot")
@@ -196,6 +171,16 @@ def _outer(a, b):
     if not _are_arrays(a, b):
         return None
     return lambda a, b: expanded(flat(copied(a)), 1) * expanded(flat(copied(b)), 0)
+
+
+def _teach_bilinear(function: Any) -> None:
+    @implements(function)
+    def typed(a, v):
+        return _product(function, a, v, False) if _are_arrays(a, v) and a.ndim == v.ndim == 1 else None
+
+
+for _function in (np.convolve, np.correlate):
+    _teach_bilinear(_function)
 
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
@@ -277,33 +262,30 @@ def _solve(a, b):
     # a dy = db - da y, for all lanes at once
     if not _are_arrays(a, b) or a.ndim != 2 or b.ndim > 2:
         return None
-    active = _active(a, b)
-    u_of, v_of = map(_values, active)
-    result = types.TypeRef(_kind(a, b))
-    columns = compiled((lambda x: x) if b.ndim == 2 else (lambda x: expanded(x, 1)))
-    right = {
-        (True, True): lambda a, b, y, k: lane_of(b, k) - np.dot(lane_of(a, k), y),
-        (True, False): lambda a, b, y, k: -np.dot(lane_of(a, k), y),
-        (False, True): lambda a, b, y, k: lane_of(b, k),
-    }[active]
-    right = compiled(right)
-    base = types.TypeRef(_kind(a, b).base)
-
-    def by_values(a, b):
-        u, v = u_of(a), v_of(b)
-        y = np.linalg.solve(u, v)
-        out = new_array(y.shape, result)
-        n = lanes(out)
-        p = columns(y).shape[1]
-        rights = new_array((len(u), n * p), base)
-        for k in range(n):
-            assign(slab(rights, 1, k * p, p), columns(right(a, b, y, k)))
-        solutions = np.linalg.solve(u, rights)
-        for k in range(n):
-            assign(columns(lane_view(out, k)), slab(solutions, 1, k * p, p))
-        return _revalued(out, y)
-
-    return by_values
+    by_a, by_b = _active(a, b)
+    right = " - ".join(["lane_of(b, k)" if by_b else "0.0"] + ["np.dot(lane_of(a, k), y)"] * by_a)
+    column = "{}" if b.ndim == 2 else "expanded({}, 1)"
+    kind = _kind(a, b)
+    return _written(
+        [
+            f"u, v = {_values('a', by_a)}, {_values('b', by_b)}",
+            "y = np.linalg.solve(u, v)",
+            "out = new_array(y.shape, result)",
+            "n = lanes(out)",
+            f"p = {column.format('y')}.shape[1]",
+            "rights = new_array((len(u), n * p), base)",
+            "for k in range(n):",
+            f"    assign(slab(rights, 1, k * p, p), {column.format(f'({right})')})",
+            "solutions = np.linalg.solve(u, rights)",
+            "for k in range(n):",
+            f"    assign({column.format('lane_view(out, k)')}, slab(solutions, 1, k * p, p))",
+            "assign(values_view(out), y)",
+            "return out",
+        ],
+        "a, b",
+        result=types.TypeRef(kind),
+        base=types.TypeRef(kind.base),
+    )
 
 
 # --- functions with a number as result ------------------------------------------------------
@@ -621,7 +603,7 @@ def _lstsq(a, b, rcond=-1.0):
     total = compiled((lambda x: np.sum(x * x, 0)) if b.ndim == 2 else (lambda x: np.sum(expanded(x * x, 1), 0)))
 
     def fitted(a, b, rcond=-1.0):
-        numbers = np.linalg.lstsq(_contiguous(bare(a)), _contiguous(bare(b)), rcond)
+        numbers = np.linalg.lstsq(contiguous(bare(a)), contiguous(bare(b)), rcond)
         x = np.dot(np.linalg.pinv(a), b)
         residuals = total(np.dot(a, x) - b)
         return x, residuals[: len(numbers[1])], numbers[2], numbers[3]
@@ -636,7 +618,7 @@ def _matrix_power(a, n):
 
     def by_squares(a, n):
         x = np.linalg.inv(a) if n < 0 else copied(a)
-        n = abs(n)
+        exponent, n = n, abs(n)
         power = np.zeros_like(x)
         for i in range(len(x)):
             power[i, i] = 1.0
@@ -645,6 +627,9 @@ def _matrix_power(a, n):
                 power = np.dot(power, x)
             x = np.dot(x, x)
             n //= 2
-        return _revalued(power, np.linalg.matrix_power(values_of(a), n))
+        return _revalued(power, np.linalg.matrix_power(values_of(a), exponent))
 
     return by_squares
+
+
+_SCOPE.update(globals())  # what the written functions may call

@@ -5,6 +5,7 @@ A NumPy function on arrays costs one such loop, and no Numba function of its own
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -225,6 +226,21 @@ def assign(typingctx: Any, target: Any, source: Any) -> Any:
 
 
 @intrinsic
+def accumulate(typingctx: Any, target: Any, source: Any) -> Any:
+    """``target += source``, for arrays of one shape that do not overlap, or a number as source."""
+    known = typingctx.resolve_value_type(operator.add)
+    inner = typingctx.resolve_function_type(known, (target.dtype, element(source)), {})
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        out, read = (Operand(context, builder, t, v, target.ndim) for t, v in zip(sig.args, args, strict=True))
+        add = context.get_function(known, inner)
+        _run(context, builder, [out, read], out, out.shape, lambda elements: add(builder, elements))
+        return context.get_dummy_value()
+
+    return types.void(target, source), codegen
+
+
+@intrinsic
 def overlap(typingctx: Any, a: Any, b: Any) -> Any:
     """Whether two arrays may share memory."""
 
@@ -298,6 +314,14 @@ def values_of(typingctx: Any, a: Any) -> Any:
         return _turned(context, builder, array_of(a.dtype.base, a.ndim), _copy(context, builder, *view), "F")[1]
 
     return array_of(a.dtype.base, a.ndim, "F")(a), codegen
+
+
+@intrinsic
+def contiguous(typingctx: Any, a: Any) -> Any:
+    """The array itself, or if it is not contiguous a copy."""
+    if a.layout in "CF":
+        return a(a), lambda context, builder, sig, args: impl_ret_borrowed(context, builder, a, args[0])
+    return array_of(a.dtype, a.ndim)(a), lambda context, builder, sig, args: _copy(context, builder, a, args[0])
 
 
 @intrinsic
