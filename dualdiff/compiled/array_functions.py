@@ -34,6 +34,7 @@ from .loops import (
     teach,
     values_of,
 )
+from .seeding import outputs
 from .types import DualArrayType, is_dual, is_number, level_of, new_array, value
 
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -463,6 +464,37 @@ def _repeat(a, repeats):
     if not is_dual_array(a):
         return None
     return lambda a, repeats: flat(copied(a))[np.repeat(np.arange(a.size), repeats)]
+
+
+# --- making arrays of numbers ----------------------------------------------------------------
+
+
+@implements(np.array)
+def _array(object, dtype=None):
+    if not is_none(dtype) or isinstance(object, types.Array) or not level_of(object):
+        return None
+    rows = object.types if isinstance(object, types.BaseTuple) else [object.dtype]
+    if any(isinstance(row, (types.BaseTuple, types.List)) for row in rows):
+        return None
+    return lambda object, dtype=None: outputs(object)
+
+
+@implements(np.linspace)
+def _linspace(start, stop, num=50):
+    if not (any(map(is_dual, (start, stop))) and all(is_dual(t) or is_number(t) for t in (start, stop))):
+        return None
+    result = common(start, stop, types.float64)
+
+    def steps(start, stop, num=50):
+        out = new_array(num, result)
+        step = (stop - start) / max(num - 1, 1)
+        for i in range(num):
+            out[i] = start + i * step
+        if num > 1:
+            out[num - 1] = stop
+        return out
+
+    return steps
 
 
 # --- joining --------------------------------------------------------------------------------

@@ -206,6 +206,12 @@ class Driver(CPUDispatcher):
         self._strict = _stub(names, lambda argtypes: write(argtypes, True))
         return _stub(names, lambda argtypes: write(argtypes, _is_strict(argtypes)))
 
+    def typeof_pyval(self, val: Any) -> types.Type:
+        try:
+            return super().typeof_pyval(val)
+        except NumbaError:  # what Numba cannot type may be converted: a big-endian array, a list of numbers
+            return types.pyobject
+
     def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
         # Numba calls this for types that it has no code for, and then what this returns, with args
         prepared = self._converted(args)

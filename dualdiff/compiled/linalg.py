@@ -269,10 +269,12 @@ def _solve(a, b):
     return _written(
         [
             f"u, v = {_values('a', by_a)}, {_values('b', by_b)}",
-            "y = np.linalg.solve(u, v)",
+            # a vector is solved as a matrix, lest Numba compile its function for both
+            f"solution = np.linalg.solve(u, contiguous({column.format('v')}))",
+            f"y = {'solution' if b.ndim == 2 else 'flat(solution)'}",
             "out = new_array(y.shape, result)",
             "n = lanes(out)",
-            f"p = {column.format('y')}.shape[1]",
+            "p = solution.shape[1]",
             "rights = new_array((len(u), n * p), base)",
             "for k in range(n):",
             f"    assign(slab(rights, 1, k * p, p), {column.format(f'({right})')})",

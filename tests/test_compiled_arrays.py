@@ -1,0 +1,199 @@
+"""NumPy on arrays of duals in compiled code: what Numba makes of a function is what Python makes of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+
+from dualdiff import CompilationError, gradient, jacobian
+
+from .compiled_cases import cases, outcomes, values
+
+GROUPS = {
+    "elementwise": (
+        "np.sin(x) * x + np.exp(-x) / 2.0",
+        "x**2 - 3 * x**3 + 2.0 ** x",
+        "x // 2 + x % 2",
+        "np.fmax(x, 0.0) + np.sign(x) + np.floor(x) + np.round(x)",
+        "A.T * B + A.T",
+        "A * x[:3] + A[:, :1]",
+        "x[::2] * np.arange(3) - x[3:]",
+        "(x > 1) * x",
+    ),
+    "reductions": (
+        "np.sum(x)",
+        "A.T.sum()",
+        "np.sum(A, axis=0)",
+        "A.sum(-1)",
+        "x.prod()",
+        "np.mean(A)",
+        "A[:, 1:].var()",
+        "np.std(x)",
+        "np.max(x)",
+        "A.T.min()",
+        "np.ptp(x)",
+        "np.median(x)",
+        "np.trace(A[:, :2])",
+        "np.nansum(x)",
+    ),
+    "running": ("np.cumsum(A)", "x.cumprod()", "np.diff(A)", "np.diff(x, 2)"),
+    "ordering": (
+        "np.sort(x)",
+        "x[np.argsort(x)]",
+        "x * x[x.argmax()] + np.argmin(x)",
+        "A.argmax(axis=1) * A[:, 0]",
+        "x * np.searchsorted(np.sort(x), x)",
+        "np.interp(x, np.array([-1.0, 0.5, 2.0]), x[:3])",
+    ),
+    "selection": (
+        "np.where(x > 0, x * x, 1.0)",
+        "np.where(A > 0, A, np.ones((2, 3)))",
+        "np.clip(x, -1.0, 1.0)",
+        "x[x > 0]",
+        "A[np.array([1, 0])]",
+        "np.nan_to_num(x)",
+        "np.take(x, np.array([1, 2]))",
+    ),
+    "joining": (
+        "np.concatenate((x, np.ones(2), x * 2))",
+        "np.concatenate((A, A * 2), axis=1)",
+        "np.stack((x, np.ones(6)), axis=-1)",
+        "np.vstack((x, np.ones(6)))",
+        "np.hstack((A, A))",
+        "np.column_stack((x, np.ones(6)))",
+        "np.append(x, np.ones(3))",
+        "np.array([x[0], x[1] * x[2]])",
+    ),
+    "shapes": (
+        "A.T",
+        "A.transpose((1, 0)) * B",
+        "A.ravel() * A.flatten() + A.copy().reshape(6)",
+        "A.T.ravel()",
+        "np.expand_dims(x, 0)",
+        "np.diag(x)",
+        "np.diag(A)",
+        "np.roll(x, 2)",
+        "np.flip(x)",
+        "np.repeat(x, 2)",
+        "np.tril(A)",
+    ),
+    "allocation": (
+        "np.zeros_like(x) + np.ones_like(x) * np.full_like(x, 2.0)",
+        "np.empty_like(A).shape[0] * x",
+        "np.linspace(x[0], x[1], 5)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("group", "i"), cases(GROUPS))
+def test_the_derivative_compiled_is_the_derivative_interpreted(group: tuple[str, ...], i: int) -> None:
+    compiled, interpreted = outcomes(group, 1)
+    np.testing.assert_allclose(compiled[i], interpreted[i], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("group", "i"), cases(GROUPS))
+def test_the_value_is_the_plain_functions_to_the_bit(group: tuple[str, ...], i: int) -> None:
+    on_duals, plain = values(group)
+    np.testing.assert_array_equal(on_duals[i], plain[i])
+
+
+TWICE = {
+    "elementwise": ("np.sin(x) * x**2 / (2.0 + A.ravel())", "np.where(x > 0, x * x, 1.0)"),
+    "reductions": ("np.sum(A * A, axis=0)", "x.prod()", "np.std(x)", "np.max(x * x)"),
+    "the others": ("np.cumprod(x)", "np.sort(x * x)", "np.concatenate((x * x, np.ones(2)))"),
+}
+
+
+@pytest.mark.parametrize(("group", "i"), cases(TWICE))
+def test_the_second_derivative_compiled_is_that_interpreted(group: tuple[str, ...], i: int) -> None:
+    compiled, interpreted = outcomes(group, 2)
+    np.testing.assert_allclose(compiled[i], interpreted[i], rtol=1e-11, atol=1e-12)
+
+
+# --- assignments ----------------------------------------------------------------------------
+
+
+def test_assignments_to_parts_of_arrays() -> None:
+    @njit
+    def f(x: Any) -> Any:
+        a = np.zeros_like(x).reshape(2, 3)
+        a[0] = x[:3]
+        a[:, 1] = 2.0
+        a[1, ::2] = x[4:] * x[:2]
+        a[..., 2] *= x[0]
+        y = a.ravel()
+        y[1:] = y[:-1]  # as if the right side were a copy
+        y[x > 3.0] = 0.0
+        y **= 2
+        return y
+
+    x = np.arange(1.0, 7.0)
+    np.testing.assert_array_equal(jacobian(f)(x), jacobian(f.py_func)(x))
+
+
+def test_shapes_that_do_not_fit_are_errors() -> None:
+    added = njit(lambda x: x[:2] + x[:3])
+
+    @njit
+    def assigned(x: Any) -> Any:
+        x[:2] = x[:3]
+        return x
+
+    for f in (added, assigned):
+        with pytest.raises(ValueError, match="broadcast"):
+            jacobian(f)(np.ones(4))
+
+
+# --- kinks, zeros and empty arrays ----------------------------------------------------------
+
+
+def test_prod_does_not_divide() -> None:
+    np.testing.assert_array_equal(gradient(njit(lambda x: np.prod(x)))(np.array([1.0, 0.0, 3.0])), [0.0, 3.0, 0.0])
+
+
+def test_extremes_average_at_ties() -> None:
+    f = njit(lambda x: np.max(x) + 2.0 * np.min(x[1:]))
+    np.testing.assert_array_equal(gradient(f)(np.array([2.0, 1.0, 1.0])), [1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(gradient(njit(lambda x: np.max(x)))(np.array([1.0, 1.0])), [0.5, 0.5])
+
+
+def test_where_selects() -> None:
+    f = njit(lambda x: np.sum(np.where(x > 0.0, np.log(x), 0.0)))
+    np.testing.assert_array_equal(gradient(f)(np.array([0.0, 2.0])), [0.0, 0.5])
+
+
+def test_reductions_of_nothing() -> None:
+    f = njit(lambda x: np.sum(x[:0]) + np.prod(x[:0]) + x[0])
+    assert gradient(f)(np.array([2.0])) == 1.0
+    with pytest.raises(ValueError, match="zero-size"):
+        gradient(njit(lambda x: np.max(x[:0])))(np.array([2.0]))
+    with pytest.raises(ValueError, match="out of bounds"):
+        jacobian(njit(lambda x: np.sum(x.reshape(1, 2), axis=2)))(np.ones(2))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_no_bit_depends_on_the_chunk(chunk: int) -> None:
+    @njit
+    def f(x: Any) -> Any:
+        return np.cumsum(np.sin(x) * x) / np.std(x) + np.max(x)
+
+    x = np.linspace(0.1, 2.0, 7)
+    np.testing.assert_array_equal(jacobian(f, chunk=chunk)(x), jacobian(f)(x))
+
+
+def test_a_nan_goes_through() -> None:
+    f = njit(lambda x: np.array([np.max(x), np.sum(x), np.sort(x)[0]]))
+    result = jacobian(f)(np.array([1.0, math.nan]))
+    assert np.isnan(result[:2]).any(axis=1).all()
+    np.testing.assert_array_equal(result[2], [1.0, 0.0])
+
+
+@pytest.mark.parametrize("function", [np.percentile, np.cov], ids=lambda f: f.__name__)
+def test_what_has_no_rule_does_not_compile(function: Any) -> None:
+    f = njit(lambda x: np.sum(function(x, 1)))
+    with pytest.raises(CompilationError):
+        gradient(f)(np.ones(3))
