@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
-
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[_threads] = "1"  # before NumPy is imported
 
 from .measure import PROCESS, Key, check, measure
 from .peers import LIMIT, PEERS
 from .report import Timings, lines, machine, record
 from .workloads import WORKLOADS, Workload
-
 
 ROUNDS = {"quick": (5, 0.0005), "full": (31, 0.005)}
 """How many rounds, and for how many seconds a contestant's turn lasts; fresh processes have fewer rounds."""
@@ -43,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--list", action="store_true", help="list the workloads and do nothing")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only workloads whose name begins so; repeatable")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only workloads whose name begins so")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: tells orders of magnitude")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write everything measured, as JSON")
     options = parser.parse_args(arguments)

@@ -111,19 +111,19 @@ def brusselator(x):
 def brusselator_jacobian(x):
     points = x.size // 2
     k = (points + 1) ** 2 / 50
-    J = np.zeros((x.size, x.size))
+    jacobian = np.zeros((x.size, x.size))
     for i in range(points):
         u, v = x[2 * i], x[2 * i + 1]
-        J[2 * i, 2 * i] = 2 * u * v - 4 - 2 * k
-        J[2 * i, 2 * i + 1] = u * u
-        J[2 * i + 1, 2 * i] = 3 - 2 * u * v
-        J[2 * i + 1, 2 * i + 1] = -u * u - 2 * k
+        jacobian[2 * i, 2 * i] = 2 * u * v - 4 - 2 * k
+        jacobian[2 * i, 2 * i + 1] = u * u
+        jacobian[2 * i + 1, 2 * i] = 3 - 2 * u * v
+        jacobian[2 * i + 1, 2 * i + 1] = -u * u - 2 * k
         for j in range(2):
             if i > 0:
-                J[2 * i + j, 2 * i - 2 + j] = k
+                jacobian[2 * i + j, 2 * i - 2 + j] = k
             if i < points - 1:
-                J[2 * i + j, 2 * i + 2 + j] = k
-    return J
+                jacobian[2 * i + j, 2 * i + 2 + j] = k
+    return jacobian
 
 
 FUNCTIONS = {f.__name__: f for f in (example, example_of_two, rosenbrock, ackley, brusselator)}

@@ -20,15 +20,21 @@ from .workloads import Goal, Workload
 Timings = Mapping[Key, Timing]
 
 
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
 def machine() -> dict[str, str]:
     """The machine and the versions."""
-    cpuinfo = Path("/proc/cpuinfo")
-    models = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
     features = llvm.get_host_cpu_features()
+    widest = next((name for name in ("avx512f", "avx2", "avx", "sse2", "neon") if features.get(name)), "no SIMD known")
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "processor": models[0].split(":")[1].strip() if models else platform.processor(),
-        "target": f"{llvm.get_host_cpu_name()}, {'AVX-512' if features.get('avx512f') else 'AVX2' if features.get('avx2') else 'no AVX2'}",
+        "processor": _processor(),
+        "target": f"{llvm.get_host_cpu_name()}, {widest}",
         "system": platform.platform(),
         "python": platform.python_version(),
         "numba": f"{numba.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
@@ -46,7 +52,9 @@ def shown(timings: Timings) -> Iterator[tuple[Key, Timing]]:
     """All of dualdiff's settings, and the best of every peer's."""
     for where in dict.fromkeys(key.where for key in timings):
         for key, timing in timings.items():
-            if key.where == where and (where == PROCESS or key.peer == OURS or timing is best(timings, key.peer, where)):
+            if key.where != where:
+                continue
+            if where == PROCESS or key.peer == OURS or timing is best(timings, key.peer, where):
                 yield key, timing
 
 
@@ -78,7 +86,8 @@ def lines(workload: Workload, timings: Timings) -> Iterator[str]:
 
 def duration(seconds: float) -> str:
     """Seconds with three digits and a unit."""
-    scale, unit = next((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")) if seconds >= s or u == "ns")
+    units = ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    scale, unit = next((pair for pair in units if seconds >= pair[0]), units[-1])
     return f"{seconds / scale:.3g} {unit}"
 
 

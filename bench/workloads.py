@@ -47,10 +47,11 @@ CERES = Goal(1, "ceres::Jet")
 
 
 def _workloads() -> list[Workload]:
-    example = "gradient of log(x1) + x1*x2 - sin(x2), "
+    title = "gradient of log(x1) + x1*x2 - sin(x2), "
+    goals: tuple[Goal, ...] = (Goal(1.5, "by hand"), CERES)
     rows = [
-        Workload("example", example + "f(x)", "gradient", "example", lambda: (np.array([2.0, 5.0]),), (Goal(1.5, "by hand"), CERES)),
-        Workload("example-of-two", example + "f(x1, x2)", "gradient", "example_of_two", lambda: (2.0, 5.0), (Goal(1.5, "by hand"), CERES)),
+        Workload("example", title + "f(x)", "gradient", "example", lambda: (np.array([2.0, 5.0]),), goals),
+        Workload("example-of-two", title + "f(x1, x2)", "gradient", "example_of_two", lambda: (2.0, 5.0), goals),
     ]
     for function in ("rosenbrock", "ackley"):
         for n in (16, 100, 1000):

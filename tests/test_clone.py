@@ -100,6 +100,11 @@ def mapped(function, x):
 
 
 @njit
+def called(function, x, out):
+    function(x, out)
+
+
+@njit
 def power(u, n):
     return 1.0 if n == 0 else u * power(u, n - 1)
 
@@ -442,6 +447,37 @@ def array_by_comprehension(x):
 
 
 @squares
+def array_made_on_one_branch_only(x):
+    if x[3] > 1e9:
+        out = np.ones(4)
+    else:
+        out = x * x
+    return out
+
+
+@squares
+def array_that_is_replaced_in_a_loop(x):
+    out = np.zeros(4)
+    for _ in range(2):
+        out = out + x * x / 2.0
+    return out
+
+
+@squares
+def array_returned_beside_one_of_duals(x):
+    if x[3] > 1e9:
+        return np.ones(4)
+    return x * x
+
+
+@squares
+def array_filled_by_a_function_that_is_passed_on(x):
+    out = np.zeros(4)
+    called(store_squares, x, out)
+    return out
+
+
+@squares
 def array_in_a_tuple(x):
     both = (np.zeros(4), np.ones(4))
     for i in range(4):
@@ -581,13 +617,6 @@ def stored_at_ndindex(x):
     for i, j in np.ndindex(2, 2):
         out[i, j] = x[2 * i + j] ** 2
     return out.reshape(4)
-
-
-@squares
-def stored_by_copyto(x):
-    out = np.zeros(4)
-    np.copyto(out, x * x)
-    return out
 
 
 @squares
@@ -739,6 +768,28 @@ def accumulator_that_starts_as_a_float(x):
 
 
 @squares
+def accumulator_that_starts_with_an_element(x):
+    out = np.zeros(4)
+    for i in range(4):
+        s = WEIGHTS[i]
+        s += x[i] * x[i]
+        out[i] = s - WEIGHTS[i]
+    return out
+
+
+@squares
+def list_that_begins_empty_with_a_float(x):
+    numbers = []
+    numbers.append(0.0)
+    for u in x:
+        numbers.append(u * u)
+    out = np.zeros(4)
+    for i in range(4):
+        out[i] = numbers[i + 1]
+    return out
+
+
+@squares
 def float_of_a_number(x):
     out = np.zeros(4)
     for i in range(4):
@@ -883,11 +934,19 @@ def early_return(x):
     return np.ones(4)
 
 
+def from_text(text: str) -> Any:
+    """A function whose assertions pytest does not rewrite into what Numba does not know."""
+    scope: dict[str, Any] = {}
+    exec(text, scope)
+    return scope["f"]
+
+
 @squares
 def assertions(x):
-    assert x.size == 4, "four numbers"
-    assert x[3] > 0
-    return x * x
+    return checked(x)
+
+
+checked = njit(from_text("def f(x):\n    assert x.size == 4 and x[3] > 0, 'four numbers'\n    return x * x\n"))
 
 
 @squares
@@ -976,3 +1035,128 @@ def test_existing_code_is_differentiated_as_it_stands(name: str) -> None:
     values, slopes = value_and_jacobian(f)(X)
     np.testing.assert_array_equal(values, f(X))
     np.testing.assert_allclose(slopes, np.diag(2 * X), rtol=1e-14, atol=1e-14)
+
+
+# --- further arguments ----------------------------------------------------------------------
+
+
+def test_a_number_taken_from_an_argument_of_floats_may_become_a_dual() -> None:
+    @njit
+    def f(x, weights):
+        s = weights[0]
+        for i in range(x.size):
+            s += x[i] * weights[i]
+        return s
+
+    np.testing.assert_array_equal(gradient(f)(X, WEIGHTS), WEIGHTS)
+    np.testing.assert_array_equal(gradient(njit(lambda x: f(x, WEIGHTS)))(X), WEIGHTS)
+
+
+def test_a_function_may_be_an_argument() -> None:
+    np.testing.assert_allclose(jacobian(mapped, argnums=1)(square, X), np.diag(2 * X))
+
+
+def test_an_omitted_buffer_is_made_for_duals() -> None:
+    @njit
+    def f(x, out=None):
+        if out is None:
+            out = np.zeros(x.size)
+        for i in range(x.size):
+            out[i] = x[i] * x[i]
+        return out.sum()
+
+    np.testing.assert_array_equal(gradient(f)(X), 2 * X)
+
+
+# --- what is raised -------------------------------------------------------------------------
+
+
+PICKY = """
+def f(x):
+    assert x[1] < 100, "x[1] is too large"
+    if x[0] > 100:
+        raise ValueError("x[0] is too large")
+    return x[0] * x[1]
+"""
+
+
+def test_exceptions_come_through_and_the_next_call_is_right() -> None:
+    slope = gradient(njit(from_text(PICKY)))
+    for bad, error in ((np.array([200.0, 1.0]), ValueError), (np.array([1.0, 200.0]), AssertionError)):
+        with pytest.raises(error, match="is too large"):
+            slope(bad)
+        np.testing.assert_array_equal(slope(np.array([2.0, 3.0])), [3.0, 2.0])
+
+
+# --- the user's own functions ---------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning")
+@pytest.mark.parametrize("option", ["fastmath", "parallel", "boundscheck", "nogil", "forceinline"])
+def test_options_of_the_function_are_not_in_the_way(option: str) -> None:
+    @njit(**{option: True})
+    def f(x):
+        out = np.zeros(x.size)
+        for i in prange(x.size):
+            out[i] = x[i] * x[i]
+        return out.sum()
+
+    np.testing.assert_array_equal(gradient(f)(X), 2 * X)
+
+
+def test_a_function_with_an_explicit_signature() -> None:
+    assert derivative(square_of_a_float)(3.0) == 6.0
+
+
+def test_the_users_dispatchers_are_not_touched() -> None:
+    @njit
+    def helper(u):
+        return u * u
+
+    @njit
+    def f(x):
+        s = 0
+        for u in x:
+            s += helper(u)
+        return s
+
+    f(X)
+    before = [(list(d.overloads), d.targetoptions.copy(), d.py_func) for d in (f, helper)]
+    gradient(f)(X)
+    assert [(list(d.overloads), d.targetoptions, d.py_func) for d in (f, helper)] == before
+    assert f(X) == np.sum(X * X)
+
+
+def test_a_function_that_was_never_called_stays_uncompiled() -> None:
+    f = njit(lambda x: x[0] * x[1])
+    gradient(f)(X)
+    assert not f.overloads
+
+
+CACHED = """
+from numba import njit
+
+@njit(cache=True)
+def helper(u):
+    return u * u
+
+@njit(cache=True)
+def f(x):
+    s = 0.0
+    for u in x:
+        s += helper(u)
+    return s
+"""
+
+
+def test_cached_functions_are_differentiated_and_their_cache_is_not_touched(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "cached_functions_of_a_user.py").write_text(CACHED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    import cached_functions_of_a_user as module
+
+    module.f(X)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb*")}
+    assert before
+    np.testing.assert_array_equal(gradient(module.f)(X), 2 * X)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb*")} == before

@@ -66,7 +66,7 @@ GROUPS = {
         "np.hstack((A, A))",
         "np.column_stack((x, np.ones(6)))",
         "np.append(x, np.ones(3))",
-        "np.array([x[0], x[1] * x[2]])",
+        "np.array((x[0], x[1] * x[2]))",
     ),
     "shapes": (
         "A.T",
@@ -148,6 +148,20 @@ def test_shapes_that_do_not_fit_are_errors() -> None:
             jacobian(f)(np.ones(4))
 
 
+def test_plain_code_compiles_as_before() -> None:
+    @njit
+    def f(x: Any) -> Any:
+        out = np.empty_like(x)
+        np.sin(x, out)
+        np.add(x, out, out)
+        y = np.clip(np.where(x > 1, x, 0.0), 0.0, 2.0) + np.concatenate((x[:1], x[1:]))
+        y[1:] += np.dot(x, x)
+        return out + y + np.array([1.0, 2.0, 3.0]) + np.where(x > 1)[0].size + np.sum(x)
+
+    x = np.array([0.5, 1.5, 2.5])
+    np.testing.assert_allclose(f(x), f.py_func(x), rtol=1e-15)
+
+
 # --- kinks, zeros and empty arrays ----------------------------------------------------------
 
 
@@ -186,7 +200,7 @@ def test_no_bit_depends_on_the_chunk(chunk: int) -> None:
 
 
 def test_a_nan_goes_through() -> None:
-    f = njit(lambda x: np.array([np.max(x), np.sum(x), np.sort(x)[0]]))
+    f = njit(lambda x: np.array((np.max(x), np.sum(x), np.sort(x)[0])))
     result = jacobian(f)(np.array([1.0, math.nan]))
     assert np.isnan(result[:2]).any(axis=1).all()
     np.testing.assert_array_equal(result[2], [1.0, 0.0])

@@ -21,5 +21,5 @@ class Peer(Protocol):
         """Its contestants for a workload, none if it does not do such work."""
 
 
-PEERS: list[Peer] = [by_hand, dual, ceres]  # type: ignore[list-item]
+PEERS: list[Peer] = [by_hand, dual, ceres]
 LIMIT = by_hand.NAME

@@ -23,18 +23,15 @@ from .loops import (
     copied,
     element,
     elementwise,
-    expanded,
     flat,
     is_dual_array,
     is_numeric,
     line,
-    shape_with,
     shape_without,
     slab,
     teach,
     values_of,
 )
-from .seeding import outputs
 from .types import DualArrayType, is_dual, is_number, level_of, new_array, value
 
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -278,7 +275,8 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
             elif isinstance(t, types.Type) and not isinstance(t, types.Omitted):
                 argument = f"bare({name})" if is_numeric(t) else name
                 given.append(argument if len(given) == names.index(name) else f"{name}={argument}")
-        return function_from(f"def on_values({parameters}):\n    return function({', '.join(given)})", "on_values", scope)
+        text = f"def on_values({parameters}):\n    return function({', '.join(given)})"
+        return function_from(text, "on_values", scope)
 
     scope = {"function": function, "bare": bare, "write": write}
     typed = function_from(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
@@ -464,117 +462,3 @@ def _repeat(a, repeats):
     if not is_dual_array(a):
         return None
     return lambda a, repeats: flat(copied(a))[np.repeat(np.arange(a.size), repeats)]
-
-
-# --- making arrays of numbers ----------------------------------------------------------------
-
-
-@implements(np.array)
-def _array(object, dtype=None):
-    if not is_none(dtype) or isinstance(object, types.Array) or not level_of(object):
-        return None
-    rows = object.types if isinstance(object, types.BaseTuple) else [object.dtype]
-    if any(isinstance(row, (types.BaseTuple, types.List)) for row in rows):
-        return None
-    return lambda object, dtype=None: outputs(object)
-
-
-@implements(np.linspace)
-def _linspace(start, stop, num=50):
-    if not (any(map(is_dual, (start, stop))) and all(is_dual(t) or is_number(t) for t in (start, stop))):
-        return None
-    result = common(start, stop, types.float64)
-
-    def steps(start, stop, num=50):
-        out = new_array(num, result)
-        step = (stop - start) / max(num - 1, 1)
-        for i in range(num):
-            out[i] = start + i * step
-        if num > 1:
-            out[num - 1] = stop
-        return out
-
-    return steps
-
-
-# --- joining --------------------------------------------------------------------------------
-
-
-def _are_arrays_of_duals(arrays: Any) -> bool:
-    known = isinstance(arrays, types.BaseTuple) and all(isinstance(t, types.Array) for t in arrays.types)
-    return known and all(map(is_numeric, arrays.types)) and any(map(is_dual_array, arrays.types))
-
-
-@implements(np.concatenate)
-def _concatenate(arrays, axis=0):
-    if not _are_arrays_of_duals(arrays):
-        return None
-    # written out: Numba has no loop over a tuple of several types
-    k = range(len(arrays.types))
-    lines = [
-        "axis = checked_axis(axis, arrays[0].ndim)",
-        *(f"n{i} = arrays[{i}].shape[axis]" for i in k),
-        f"out = new_array(shape_with(arrays[0], axis, {' + '.join(f'n{i}' for i in k)}), result)",
-        "start = 0",
-    ]
-    for i in k:
-        lines += [
-            f"if shape_without(arrays[{i}], axis) != shape_without(arrays[0], axis):",
-            "    raise ValueError('all the input array dimensions except for the concatenation axis must match')",
-            f"assign(slab(out, axis, start, n{i}), arrays[{i}])",
-            f"start += n{i}",
-        ]
-    text = "def joined(arrays, axis=0):\n" + "".join(f"    {line}\n" for line in [*lines, "return out"])
-    return function_from(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
-
-
-_JOINING = {
-    "checked_axis": checked_axis,
-    "shape_with": shape_with,
-    "shape_without": shape_without,
-    "slab": slab,
-    "assign": assign,
-    "expanded": expanded,
-    "new_array": new_array,
-    "np": np,
-}
-
-
-def _teach_stack(function: Any, parameters: str, axis_of: Callable[[int], str], new_axis_of: Any) -> None:
-    """Teach a function that gives arrays a new axis, depending on how many they have, and then joins them."""
-
-    def typed(arrays: Any) -> Any:
-        if not _are_arrays_of_duals(arrays):
-            return None
-        cells = ""
-        for i, t in enumerate(arrays.types):
-            new_axis = new_axis_of(t.ndim)
-            cells += f"arrays[{i}], " if new_axis is None else f"expanded(arrays[{i}], {new_axis}), "
-        axis = axis_of(arrays.types[0].ndim)
-        name = parameters.split(",")[0]
-        text = f"def stacked({parameters}):\n    arrays = {name}\n    return np.concatenate(({cells}), {axis})"
-        return function_from(text, "stacked", _JOINING)
-
-    names = parameters.replace("=0", "")
-    scope = {"typed": typed}
-    implements(function)(function_from(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
-
-
-_teach_stack(
-    np.stack,
-    "arrays, axis=0",
-    lambda ndim: f"checked_axis(axis, {ndim + 1})",
-    lambda ndim: f"checked_axis(axis, {ndim + 1})",
-)
-_teach_stack(np.vstack, "tup", lambda ndim: "0", lambda ndim: 0 if ndim == 1 else None)
-_teach_stack(np.hstack, "tup", lambda ndim: "0" if ndim == 1 else "1", lambda ndim: None)
-_teach_stack(np.column_stack, "tup", lambda ndim: "1", lambda ndim: 1 if ndim == 1 else None)
-
-
-@implements(np.append)
-def _append(arr, values, axis=None):
-    if not _are_arrays_of_duals(types.BaseTuple.from_types((arr, values))):
-        return None
-    if is_none(axis):
-        return lambda arr, values, axis=None: np.concatenate((flat(copied(arr)), flat(copied(values))))
-    return lambda arr, values, axis=None: np.concatenate((arr, values), axis)

@@ -1,9 +1,9 @@
-"""Products and linear algebra of arrays of duals inside compiled code.
+"""Linear algebra of arrays of duals inside compiled code.
 
-The value of every result is that of NumPy's function of the values, which Numba hands to BLAS or LAPACK;
-the tangents follow, lane by lane, from the differential identities in Giles (2008), "Collected matrix
-derivative results for forward and reverse mode algorithmic differentiation". Where the values are duals
-themselves, the functions called here are again those of this file.
+The value of every result is that of NumPy's function of the values, which Numba hands to LAPACK; the tangents
+follow, lane by lane, from the differential identities in Giles (2008), "Collected matrix derivative results for
+forward and reverse mode algorithmic differentiation". Where the values are duals themselves, the functions called
+here are again those of this file.
 """
 
 # Numba compares the signatures of an overload and its implementation, annotations included:
@@ -11,177 +11,27 @@ themselves, the functions called here are again those of this file.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numba.core import types
-from numba.core.registry import cpu_target
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from .array_functions import OPTIONS, bare, compiled, function_from, implements, is_none
+from .array_functions import OPTIONS, bare, compiled, implements, is_none
 from .loops import (
-    accumulate,
     assign,
     contiguous,
     copied,
-    element,
     expanded,
     flat,
     is_dual_array,
-    is_numeric,
     lane_of,
     lane_view,
-    slab,
     values_of,
     values_view,
 )
-from .types import DualType, level_of, new_array, pushforward
-
-# --- values and lanes -----------------------------------------------------------------------
-
-
-def _is_array(ty: Any) -> bool:
-    return isinstance(ty, types.Array) and is_numeric(ty)
-
-
-def _are_arrays(*operands: Any) -> bool:
-    return all(map(_is_array, operands)) and any(map(is_dual_array, operands))
-
-
-def _kind(*operands: types.Type) -> DualType:
-    """The type of dual that a product of one element of each operand is."""
-    context = cpu_target.typing_context
-    return context.resolve_function_type(
-        context.resolve_value_type(operator.mul), tuple(map(element, operands)), {}
-    ).return_type
-
-
-def _active(a: Any, b: Any) -> tuple[bool, bool]:
-    """Which operands are duals of the highest level: the others are constants."""
-    level = max(level_of(a), level_of(b))
-    return level_of(a) == level, level_of(b) == level
-
-
-@intrinsic
-def lanes(typingctx: Any, a: Any) -> Any:
-    """The number of tangents of the duals in an array."""
-    n = a.dtype.n
-    return types.intp(a), lambda context, builder, sig, args: context.get_constant(types.intp, n)
-
-
-@compiled
-def _revalued(duals, values):
-    assign(values_view(duals), values)
-    return duals
-
-
-_SCOPE: dict[str, Any] = {}
-
-
-def _values(name: str, active: bool) -> str:
-    """The text for the values of an operand, contiguous as BLAS wants them."""
-    return f"values_of({name})" if active else f"contiguous({name})"
-
-
-def _written(text: Sequence[str], parameters: str, **scope: Any) -> Any:
-    """A function for Numba. Written as text it is one function: each that it calls takes as long to compile."""
-    body = "".join(f"    {line}\n" for line in text)
-    return function_from(f"def written({parameters}):\n{body}", "written", {**_SCOPE, **scope})
-
-
-# --- products -------------------------------------------------------------------------------
-
-
-@compiled
-def _all_finite(row):
-    for i in range(row.size):
-        if not np.isfinite(row[i]):
-            return False
-    return True
-
-
-@compiled
-def _written_out(a, b, out):
-    """The product of two matrices in the arithmetic of duals, which keeps zero tangents zero beside infinities."""
-    for i in range(a.shape[0]):
-        for j in range(b.shape[1]):
-            total = 0.0
-            for k in range(b.shape[0]):
-                total += a[i, k] * b[k, j]
-            out[i * b.shape[1] + j] = total
-
-
-def _product(multiply: Any, a: Any, b: Any, number: bool, as_matrices: tuple[str, str] | None = None) -> Any:
-    """A function linear in each of two arrays, by the product rule; ``number``: its result is one.
-
-    ``as_matrices`` are the texts of the matrices whose product it is, if it is one.
-    """
-    kind, (by_a, by_b) = _kind(a, b), _active(a, b)
-    terms = ["multiply(lane_of(a, k), v)"] * by_a + ["multiply(u, lane_of(b, k))"] * by_b
-    stored = ("assign", "accumulate")
-    lines = [f"    {store}(lane_view(out, k), {term})" for store, term in zip(stored, terms, strict=False)]
-    lines = ["for k in range(lanes(out)):", *lines]
-    if kind.strict and as_matrices:
-        finite = [f"_all_finite(flat({'bare(' * (level_of(kind.base) > 0)}{x}{')' * (level_of(kind.base) > 0)}))" for x in "uv"]
-        product = f"    _written_out({as_matrices[0]}, {as_matrices[1]}, flat(out))"
-        lines = [f"if {' and '.join(finite)}:", *("    " + line for line in lines), "else:", product]
-    return _written(
-        [
-            f"u, v = {_values('a', by_a)}, {_values('b', by_b)}",
-            "y = multiply(u, v)",
-            f"out = new_array({'1' if number else 'y.shape'}, result)",
-            *lines,
-            "assign(values_view(out), y)",
-            f"return out{'[0]' * number}",
-        ],
-        "a, b",
-        multiply=multiply,
-        result=types.TypeRef(kind),
-    )
-
-
-@implements(operator.matmul, np.matmul)
-def _matmul(a, b):
-    if not _are_arrays(a, b) or max(a.ndim, b.ndim) > 2:
-        return None
-    matrices = "a" if a.ndim == 2 else "expanded(a, 0)", "b" if b.ndim == 2 else "expanded(b, 1)"
-    return _product(np.dot, a, b, a.ndim == b.ndim == 1, matrices)
-
-
-@implements(np.dot, method="dot")
-def _dot(a, b):
-    if not (is_numeric(a) and is_numeric(b)):
-        return None
-    if not (_is_array(a) and _is_array(b)):
-        return (lambda a, b: a * b) if is_dual_array(a) or is_dual_array(b) else None
-    return _matmul(a, b)
-
-
-@implements(np.vdot)
-def _vdot(a, b):
-    if not _are_arrays(a, b):
-        return None
-    return lambda a, b: np.dot(flat(copied(a)), flat(copied(b)))
-
-
-@implements(np.outer)
-def _outer(a, b):
-    if not _are_arrays(a, b):
-        return None
-    return lambda a, b: expanded(flat(copied(a)), 1) * expanded(flat(copied(b)), 0)
-
-
-def _teach_bilinear(function: Any) -> None:
-    @implements(function)
-    def typed(a, v):
-        return _product(function, a, v, False) if _are_arrays(a, v) and a.ndim == v.ndim == 1 else None
-
-
-for _function in (np.convolve, np.correlate):
-    _teach_bilinear(_function)
-
+from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
+from .types import new_array, pushforward
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 
@@ -202,7 +52,7 @@ def _teach_pushforward(function: Any, lane: Any) -> None:
             out = new_array(y.shape, result)
             for k in range(lanes(a)):
                 assign(lane_view(out, k), lane(y, x, lane_of(a, k)))
-            return _revalued(out, y)
+            return revalued(out, y)
 
         return on_matrix
 
@@ -246,7 +96,7 @@ def _cholesky_lane(y, x, dx):
 
 def _pinv_lane(y, x, dx):
     # Golub and Pereyra (1973), for a rank that does not change
-    xt, yt, dxt = copied(x.T), copied(y.T), copied(dx.T)
+    yt, dxt = copied(y.T), copied(dx.T)
     misfit = dxt - np.dot(dxt, np.dot(x, y))
     rest = dxt - np.dot(np.dot(y, x), dxt)
     return np.dot(np.dot(y, yt), misfit) - _between(y, dx, y) + np.dot(np.dot(rest, yt), y)
@@ -260,22 +110,24 @@ _teach_pushforward(np.linalg.pinv, _pinv_lane)
 @implements(np.linalg.solve)
 def _solve(a, b):
     # a dy = db - da y, for all lanes at once
-    if not _are_arrays(a, b) or a.ndim != 2 or b.ndim > 2:
+    if not are_arrays(a, b) or a.ndim != 2 or b.ndim > 2:
         return None
-    by_a, by_b = _active(a, b)
+    by_a, by_b = active(a, b)
     right = " - ".join(["lane_of(b, k)" if by_b else "0.0"] + ["np.dot(lane_of(a, k), y)"] * by_a)
     column = "{}" if b.ndim == 2 else "expanded({}, 1)"
-    kind = _kind(a, b)
-    return _written(
+    kind = kind_of_product(a, b)
+    return written(
         [
-            f"u, v = {_values('a', by_a)}, {_values('b', by_b)}",
+            f"u, v = {text_of_values('a', by_a)}, {text_of_values('b', by_b)}",
             # a vector is solved as a matrix, lest Numba compile its function for both
             f"solution = np.linalg.solve(u, contiguous({column.format('v')}))",
             f"y = {'solution' if b.ndim == 2 else 'flat(solution)'}",
             "out = new_array(y.shape, result)",
             "n = lanes(out)",
             "p = solution.shape[1]",
-            "rights = new_array((len(u), n * p), base)",
+            # LAPACK treats one column alone in another way: no bit of a lane may depend on how many there are
+            "rights = new_array((len(u), max(n * p, 2)), base)",
+            "assign(rights, 0.0)",
             "for k in range(n):",
             f"    assign(slab(rights, 1, k * p, p), {column.format(f'({right})')})",
             "solutions = np.linalg.solve(u, rights)",
@@ -284,7 +136,6 @@ def _solve(a, b):
             "assign(values_view(out), y)",
             "return out",
         ],
-        "a, b",
         result=types.TypeRef(kind),
         base=types.TypeRef(kind.base),
     )
@@ -295,7 +146,7 @@ def _solve(a, b):
 
 @compiled
 def _gathered(y, partials, a, out):
-    """The dual with value y and, as tangents, the sum of the partials times the tangents of a; ``out`` is room for one."""
+    """The dual with value y and, as tangents, the sum of the partials times those of a; ``out`` has room for it."""
     assign(out, 0.0)
     zero = values_view(out)[0]
     p, x = flat(copied(partials)), flat(copied(a))
@@ -303,7 +154,7 @@ def _gathered(y, partials, a, out):
     for i in range(x.size):
         total += pushforward(zero, p[i], x[i])
     out[0] = total
-    return _revalued(out, y)[0]
+    return revalued(out, y)[0]
 
 
 @compiled
@@ -434,7 +285,7 @@ def _norm(x, ord=None):
             return euclidean(x, y)
         out = new_array(1, result)
         out[0] = other(x, ord)
-        return _revalued(out, y)[0]
+        return revalued(out, y)[0]
 
     return of_order
 
@@ -453,6 +304,7 @@ def _qr(a):
     def factored(a):
         x = values_of(a)
         q, r = np.linalg.qr(x)
+        q, r = contiguous(q), contiguous(r)
         n = q.shape[1]
         duals_q, duals_r = new_array(q.shape, result), new_array(r.shape, result)
         inverse, qt = np.linalg.inv(copied(r[:, :n])), copied(q.T)
@@ -465,7 +317,7 @@ def _qr(a):
                     dr[i, j] = 0.0
             assign(lane_view(duals_r, k), dr)
             assign(lane_view(duals_q, k), np.dot(copied(dx[:, :n]) - np.dot(q, copied(dr[:, :n])), inverse))
-        return _revalued(duals_q, q), _revalued(duals_r, r)
+        return revalued(duals_q, q), revalued(duals_r, r)
 
     return factored
 
@@ -482,10 +334,10 @@ def _repeated(w):
 
 @compiled
 def _same(repeated, i, j):
+    same = True
     for k in range(min(i, j) + 1, max(i, j) + 1):
-        if not repeated[k]:
-            return False
-    return True
+        same &= repeated[k]
+    return same
 
 
 @compiled
@@ -528,7 +380,7 @@ def _eigh(a):
                         0.0 if i == j else middle[i, j] * (np.nan if _same(repeated, i, j) else 1.0) / (w[j] - w[i])
                     )
             assign(lane_view(duals_v, k), np.dot(v, middle))
-        return _revalued(duals_w, w), _revalued(duals_v, v)
+        return revalued(duals_w, w), revalued(duals_v, v)
 
     return factored
 
@@ -537,7 +389,7 @@ def _eigh(a):
 def _eigvalsh(a):
     if not is_dual_array(a):
         return None
-    return lambda a: _revalued(np.linalg.eigh(a)[0], np.linalg.eigvalsh(values_of(a)))
+    return lambda a: revalued(np.linalg.eigh(a)[0], np.linalg.eigvalsh(values_of(a)))
 
 
 @compiled
@@ -592,7 +444,7 @@ def _svd(a, full_matrices=1):
                 dv += _outside(v, copied(dx.T), u, s)
             assign(lane_view(duals_u, k), du)
             assign(lane_view(duals_vt, k), dv.T)
-        return _revalued(duals_u, u), _revalued(duals_s, s), _revalued(duals_vt, vt)
+        return revalued(duals_u, u), revalued(duals_s, s), revalued(duals_vt, vt)
 
     return factored
 
@@ -600,7 +452,7 @@ def _svd(a, full_matrices=1):
 @implements(np.linalg.lstsq)
 def _lstsq(a, b, rcond=-1.0):
     """The solution and the residuals are duals; rank and singular values are those of the values."""
-    if not _are_arrays(a, b) or a.ndim != 2:
+    if not are_arrays(a, b) or a.ndim != 2:
         return None
     total = compiled((lambda x: np.sum(x * x, 0)) if b.ndim == 2 else (lambda x: np.sum(expanded(x * x, 1), 0)))
 
@@ -629,9 +481,6 @@ def _matrix_power(a, n):
                 power = np.dot(power, x)
             x = np.dot(x, x)
             n //= 2
-        return _revalued(power, np.linalg.matrix_power(values_of(a), exponent))
+        return revalued(power, np.linalg.matrix_power(values_of(a), exponent))
 
     return by_squares
-
-
-_SCOPE.update(globals())  # what the written functions may call

@@ -5,6 +5,7 @@ A NumPy function on arrays costs one such loop, and no Numba function of its own
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from .types import array_of, is_dual, is_number
 
 
 def is_dual_array(ty: Any) -> bool:
+    """Whether it is the type of an array of duals."""
     return isinstance(ty, types.Array) and is_dual(ty.dtype)
 
 
@@ -46,11 +48,18 @@ def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = 
     For the target "cpu", so that it is asked before NumPy's own, which may fail on what it does not know.
     """
     name = getattr(function, "__name__", str(function))
-    template = make_intrinsic_template(
-        function, definition, name, prefer_literal=prefer_literal, kwargs={"target": "cpu"}
-    )
-    infer(template)
-    infer_global(function, types.Function(template))
+    options = {"target": "cpu"}
+    base = make_intrinsic_template(function, definition, name, prefer_literal=prefer_literal, kwargs=options)
+    parameters = list(inspect.signature(definition).parameters)[1:]
+
+    class Template(base):  # type: ignore[valid-type]  # made at run time
+        def generic(self, args: Any, kws: Any) -> Any:
+            # NumPy's function may have more arguments, such as an array for the result: those calls are Numba's
+            fits = len(args) + len(kws) == len(parameters) and all(keyword in parameters for keyword in kws)
+            return super().generic(args, kws) if fits else None
+
+    infer(Template)
+    infer_global(function, types.Function(Template))
 
 
 # --- loops ----------------------------------------------------------------------------------
@@ -104,9 +113,7 @@ def _refuse(context: Any, builder: ir.IRBuilder, wrong: ir.Value, message: str) 
 
 def _check_lengths(context: Any, builder: ir.IRBuilder, operand: Operand, extents: Any, message: str) -> None:
     for n, extent in zip(operand.shape, extents, strict=True):
-        fits = builder.or_(
-            builder.icmp_signed("==", n, extent), builder.icmp_signed("==", n, _intp(context, 1))
-        )
+        fits = builder.or_(builder.icmp_signed("==", n, extent), builder.icmp_signed("==", n, _intp(context, 1)))
         _refuse(context, builder, builder.not_(fits), message)
 
 
@@ -144,7 +151,9 @@ def _in_one_axis(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand
     return [*ones, builder.select(same, total, extents[-1])]
 
 
-def _run(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], out: Operand, extents: Any, item: Any) -> None:
+def _run(
+    context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], out: Operand, extents: Any, item: Any
+) -> None:
     """Store ``item`` of the operands' elements in ``out``."""
     lengths = _in_one_axis(context, builder, [*operands, out], extents)
     with cgutils.loop_nest(builder, lengths, intp=context.get_value_type(types.intp)) as indices:
@@ -216,7 +225,7 @@ def assign(typingctx: Any, target: Any, source: Any) -> Any:
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         out, read = (Operand(context, builder, t, v, target.ndim) for t, v in zip(sig.args, args, strict=True))
         if read.shape:
-            _check_lengths(context, builder, read, out.shape, "could not broadcast the source array to the target's shape")
+            _check_lengths(context, builder, read, out.shape, "could not broadcast the array to the target's shape")
             read.stretch(out.shape)
         item = lambda elements: context.cast(builder, elements[0], element(source), target.dtype)  # noqa: E731
         _run(context, builder, [read], out, out.shape, item)
@@ -435,10 +444,7 @@ def expanded(typingctx: Any, a: Any, axis: Any) -> Any:
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         array = arrayobj.make_array(a)(context, builder, args[0])
         shape, strides = (
-            [
-                _inserted(context, builder, cells, new, args[1], d)
-                for d in range(a.ndim + 1)
-            ]
+            [_inserted(context, builder, cells, new, args[1], d) for d in range(a.ndim + 1)]
             for cells, new in (
                 (cgutils.unpack_tuple(builder, array.shape), 1),
                 (cgutils.unpack_tuple(builder, array.strides), 0),

@@ -1,0 +1,130 @@
+"""Arrays made of several arrays or numbers, with duals among them, inside compiled code."""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from .array_functions import checked_axis, common, function_from, implements, is_none
+from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
+from .seeding import outputs
+from .types import is_dual, is_number, level_of, new_array
+
+# --- making arrays of numbers ----------------------------------------------------------------
+
+
+@implements(np.array)
+def _array(object, dtype=None):
+    # not of a list: Numba itself rewrites that call, to one which fails
+    if not (is_none(dtype) and isinstance(object, types.BaseTuple) and level_of(object)):
+        return None
+    if not all(is_dual(t) or is_number(t) for t in object.types):
+        return None
+    return lambda object, dtype=None: outputs(object)
+
+
+@implements(np.linspace)
+def _linspace(start, stop, num=50):
+    if not (any(map(is_dual, (start, stop))) and all(is_dual(t) or is_number(t) for t in (start, stop))):
+        return None
+    result = common(start, stop, types.float64)
+
+    def steps(start, stop, num=50):
+        out = new_array(num, result)
+        step = (stop - start) / max(num - 1, 1)
+        for i in range(num):
+            out[i] = start + i * step
+        if num > 1:
+            out[num - 1] = stop
+        return out
+
+    return steps
+
+
+# --- joining --------------------------------------------------------------------------------
+
+
+def _are_arrays_of_duals(arrays: Any) -> bool:
+    known = isinstance(arrays, types.BaseTuple) and all(isinstance(t, types.Array) for t in arrays.types)
+    return known and all(map(is_numeric, arrays.types)) and any(map(is_dual_array, arrays.types))
+
+
+@implements(np.concatenate)
+def _concatenate(arrays, axis=0):
+    if not _are_arrays_of_duals(arrays):
+        return None
+    # written out: Numba has no loop over a tuple of several types
+    k = range(len(arrays.types))
+    lines = [
+        "axis = checked_axis(axis, arrays[0].ndim)",
+        *(f"n{i} = arrays[{i}].shape[axis]" for i in k),
+        f"out = new_array(shape_with(arrays[0], axis, {' + '.join(f'n{i}' for i in k)}), result)",
+        "start = 0",
+    ]
+    for i in k:
+        lines += [
+            f"if shape_without(arrays[{i}], axis) != shape_without(arrays[0], axis):",
+            "    raise ValueError('all the input array dimensions except for the concatenation axis must match')",
+            f"assign(slab(out, axis, start, n{i}), arrays[{i}])",
+            f"start += n{i}",
+        ]
+    text = "def joined(arrays, axis=0):\n" + "".join(f"    {line}\n" for line in [*lines, "return out"])
+    return function_from(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
+
+
+_JOINING = {
+    "checked_axis": checked_axis,
+    "shape_with": shape_with,
+    "shape_without": shape_without,
+    "slab": slab,
+    "assign": assign,
+    "expanded": expanded,
+    "new_array": new_array,
+    "np": np,
+}
+
+
+def _teach_stack(function: Any, parameters: str, axis_of: Callable[[int], str], new_axis_of: Any) -> None:
+    """Teach a function that gives arrays a new axis, depending on how many they have, and then joins them."""
+
+    def typed(arrays: Any) -> Any:
+        if not _are_arrays_of_duals(arrays):
+            return None
+        cells = ""
+        for i, t in enumerate(arrays.types):
+            new_axis = new_axis_of(t.ndim)
+            cells += f"arrays[{i}], " if new_axis is None else f"expanded(arrays[{i}], {new_axis}), "
+        axis = axis_of(arrays.types[0].ndim)
+        name = parameters.split(",")[0]
+        text = f"def stacked({parameters}):\n    arrays = {name}\n    return np.concatenate(({cells}), {axis})"
+        return function_from(text, "stacked", _JOINING)
+
+    names = parameters.replace("=0", "")
+    scope = {"typed": typed}
+    implements(function)(function_from(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
+
+
+_teach_stack(
+    np.stack,
+    "arrays, axis=0",
+    lambda ndim: f"checked_axis(axis, {ndim + 1})",
+    lambda ndim: f"checked_axis(axis, {ndim + 1})",
+)
+_teach_stack(np.vstack, "tup", lambda ndim: "0", lambda ndim: 0 if ndim == 1 else None)
+_teach_stack(np.hstack, "tup", lambda ndim: "0" if ndim == 1 else "1", lambda ndim: None)
+_teach_stack(np.column_stack, "tup", lambda ndim: "1", lambda ndim: 1 if ndim == 1 else None)
+
+
+@implements(np.append)
+def _append(arr, values, axis=None):
+    if not _are_arrays_of_duals(types.BaseTuple.from_types((arr, values))):
+        return None
+    if is_none(axis):
+        return lambda arr, values, axis=None: np.concatenate((flat(copied(arr)), flat(copied(values))))
+    return lambda arr, values, axis=None: np.concatenate((arr, values), axis)
