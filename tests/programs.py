@@ -226,7 +226,9 @@ class Writer:
     def arithmetic(self) -> None:
         name = self.name("a")
         function = self.random.choice(["np.sin", "np.tanh", "np.exp", "np.arctan"])
-        form = self.random.choice(["{f}({a}) * 0.5 - {b}", "0.5 * {a} + {f}(-{b})", "{a} * {u} / (2.0 + {f}({b}) ** 2)"])
+        form = self.random.choice(
+            ["{f}({a}) * 0.5 - {b}", "0.5 * {a} + {f}(-{b})", "{a} * {u} / (2.0 + {f}({b}) ** 2)"]
+        )
         self.line(f"{name} = " + form.format(f=function, a=f"np.cos({self.array()})", b=self.array(), u=self.atom()))
         self.arrays.append(name)
 

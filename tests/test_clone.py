@@ -4,6 +4,8 @@ Every function of the first part is one way to write x * x for an array x of fou
 construct under test on the way; so its Jacobian is known.
 """
 
+# ruff: noqa: B905, SIM108, SIM113 (code as users write it, and as Numba takes it)
+
 from __future__ import annotations
 
 import math

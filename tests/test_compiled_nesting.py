@@ -228,9 +228,7 @@ def test_the_result_does_not_depend_on_what_was_compiled_first() -> None:
     names = ["gradient", "hessian", "derivative", "second"]
     orders = [names, names[::-1]]
     outputs = {
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM, *order], capture_output=True, text=True, check=True
-        ).stdout
+        subprocess.run([sys.executable, "-c", PROGRAM, *order], capture_output=True, text=True, check=True).stdout
         for order in orders
     }
     assert len(outputs) == 1

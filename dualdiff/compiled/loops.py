@@ -49,10 +49,10 @@ def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = 
     """
     name = getattr(function, "__name__", str(function))
     options = {"target": "cpu"}
-    base = make_intrinsic_template(function, definition, name, prefer_literal=prefer_literal, kwargs=options)
+    base: Any = make_intrinsic_template(function, definition, name, prefer_literal=prefer_literal, kwargs=options)
     parameters = list(inspect.signature(definition).parameters)[1:]
 
-    class Template(base):  # type: ignore[valid-type]  # made at run time
+    class Template(base):
         def generic(self, args: Any, kws: Any) -> Any:
             # NumPy's function may have more arguments, such as an array for the result: those calls are Numba's
             fits = len(args) + len(kws) == len(parameters) and all(keyword in parameters for keyword in kws)

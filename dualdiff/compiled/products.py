@@ -193,8 +193,8 @@ def _outer(a, b):
 
 def _teach_bilinear(function: Any) -> None:
     @implements(function)
-    def typed(a, v):
-        return _product(function, a, v, False) if are_arrays(a, v) and a.ndim == v.ndim == 1 else None
+    def typed(a, b):
+        return _product(function, a, b, False) if are_arrays(a, b) and a.ndim == b.ndim == 1 else None
 
 
 for _function in (np.convolve, np.correlate):
