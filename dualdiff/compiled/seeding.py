@@ -28,6 +28,7 @@ from .types import (
     OPTIONS,
     SCALARS,
     DualType,
+    TangentsType,
     array_of,
     constant,
     is_at_level,
@@ -46,6 +47,9 @@ from .types import (
     value_at,
 )
 
+BORROWING = {**OPTIONS, "_nrt": False}
+"""For helpers that keep no array: their callers hold the references, so that none need be counted."""
+
 
 def base_type(x: types.Type) -> types.Type:
     """The type of the numbers in an argument, integers being floats."""
@@ -54,8 +58,9 @@ def base_type(x: types.Type) -> types.Type:
 
 
 def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> DualType:
-    """The type of the duals of argument ``x`` of a function called with ``everything``."""
-    return DualType(1 + level_of(everything), base_type(x), n, LANES if n > 1 else SCALARS, strict)
+    """The type of the duals of argument ``x`` of a function called with ``everything``, or of a known level."""
+    level = everything.literal_value if isinstance(everything, types.IntegerLiteral) else 1 + level_of(everything)
+    return DualType(level, base_type(x), n, LANES if n > 1 else SCALARS, strict)
 
 
 def lifted_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> types.Type:
@@ -83,10 +88,12 @@ def _for_compiled_code(name: str, parameters: str) -> Any:
     return scope[name]
 
 
+fill = _for_compiled_code("fill", "duals, x")
 size = _for_compiled_code("size", "x")
 lift = _for_compiled_code("lift", "x, everything, n, strict")
 lift_along = _for_compiled_code("lift_along", "x, direction, everything, strict")
 seed = _for_compiled_code("seed", "x, start")
+empty_early = _for_compiled_code("empty_early", "x")
 empty_gradient = _for_compiled_code("empty_gradient", "y, x")
 collect_gradient = _for_compiled_code("collect_gradient", "result, y, x, start")
 empty_pair = _for_compiled_code("empty_pair", "x, everything")
@@ -122,9 +129,19 @@ def _constant_dual(typingctx, x, everything, n, strict):
 def _lift(x, everything, n, strict):
     lanes, is_strict = n.literal_value, strict.literal_value
     if not isinstance(x, types.Array):
-        return lambda x, everything, n, strict: _constant_dual(x, everything, lanes, is_strict)
+        level = everything.literal_value
+        return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
 
     element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
+
+    if x.layout == "C":
+
+        def on_contiguous(x, everything, n, strict):
+            duals = new_array(x.shape, element)
+            fill(duals, x)
+            return duals
+
+        return on_contiguous
 
     def on_array(x, everything, n, strict):
         duals = new_array(x.shape, element)
@@ -170,6 +187,49 @@ def _lift_along(x, direction, everything, strict):
     return on_array
 
 
+@intrinsic
+def _get_flat(typingctx, array, i):
+    """Element ``i`` of a contiguous array."""
+
+    def codegen(context, builder, sig, args):
+        ary = arrayobj.make_array(array)(context, builder, args[0])
+        return arrayobj.load_item(context, builder, array, builder.gep(ary.data, [args[1]]))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def _put_flat(typingctx, array, i, cell):
+    """Store element ``i`` of a contiguous array."""
+
+    def codegen(context, builder, sig, args):
+        ary = arrayobj.make_array(array)(context, builder, args[0])
+        number = context.cast(builder, args[2], cell, array.dtype)
+        arrayobj.store_item(context, builder, array, number, builder.gep(ary.data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, cell), codegen
+
+
+@intrinsic
+def _put_tangents(typingctx, array, i, y):
+    """Store all tangents of ``y`` from element ``i`` of a contiguous array on."""
+
+    def codegen(context, builder, sig, args):
+        ary = arrayobj.make_array(array)(context, builder, args[0])
+        tangents = parts(context, builder, y, args[2]).tangents
+        place = builder.bitcast(builder.gep(ary.data, [args[1]]), tangents.type.as_pointer())
+        builder.store(tangents, place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, y), codegen
+
+
+def _is_vector(result, y, x):
+    """Whether the tangents of ``y`` can be stored as they are."""
+    return is_at_level(y, x) and isinstance(y.tangents, TangentsType) and y.base == result.dtype
+
+
 # --- seeds ----------------------------------------------------------------------------------
 
 
@@ -181,7 +241,9 @@ def _set_tangent(typingctx, duals, i, lane, number):
     def codegen(context, builder, sig, args):
         array = arrayobj.make_array(duals)(context, builder, args[0])
         element = builder.gep(array.data, [args[1]])
-        place = cgutils.gep_inbounds(builder, element, 0, 1, args[2])
+        first = cgutils.gep_inbounds(builder, element, 0, 1)
+        first = builder.bitcast(first, context.get_data_type(ty.base).as_pointer())
+        place = builder.gep(first, [args[2]])
         context.pack_value(builder, ty.base, context.cast(builder, args[3], number, ty.base), place)
         return context.get_dummy_value()
 
@@ -207,7 +269,16 @@ def _unit(typingctx, dual, lane):
     return dual(dual, types.intp), codegen
 
 
-@overload(seed, jit_options=OPTIONS)
+@overload(fill, jit_options=BORROWING)
+def _fill(duals, x):
+    def on_arrays(duals, x):
+        for i in range(x.size):
+            _put_flat(duals, i, _get_flat(x, i))
+
+    return on_arrays
+
+
+@overload(seed, jit_options=BORROWING)
 def _seed(x, start):
     if is_dual(x):
         return lambda x, start: _unit(x, -start)
@@ -219,7 +290,6 @@ def _seed(x, start):
             _set_tangent(x, i, i - start + n, 0.0)
         for i in range(max(start, 0), min(start + n, x.size)):
             _set_tangent(x, i, i - start, 1.0)
-        return x
 
     return on_array
 
@@ -234,6 +304,14 @@ def _empty_pair(x, everything):
     return lambda x, everything: (new_array(x.size, element), new_array(x.size, element))
 
 
+@overload(empty_early, jit_options=OPTIONS)
+def _empty_early(x):
+    if isinstance(x, types.Array):
+        element = types.TypeRef(x.dtype.base)
+        return lambda x: new_array(x.shape, element)
+    return lambda x: 0.0
+
+
 @overload(empty_gradient, jit_options=OPTIONS)
 def _empty_gradient(y, x):
     if isinstance(x, types.Array):
@@ -242,17 +320,26 @@ def _empty_gradient(y, x):
     return lambda y, x: tangent_at(y, x, 0)
 
 
-@overload(collect_gradient, jit_options=OPTIONS)
+@overload(collect_gradient, jit_options=BORROWING)
 def _collect_gradient(result, y, x, start):
     lanes = kind_of(x).n
     if not isinstance(result, types.Array):
         return lambda result, y, x, start: tangent_at(y, x, -start) if 0 <= -start < lanes else result
 
+    if _is_vector(result, y, x):
+
+        def on_vector(result, y, x, start):
+            if start >= 0 and start + lanes <= result.size:
+                _put_tangents(result, start, y)
+            else:
+                for i in range(max(start, 0), min(start + lanes, result.size)):
+                    _put_flat(result, i, tangent_at(y, x, i - start))
+
+        return on_vector
+
     def on_array(result, y, x, start):
-        flat = result.reshape(result.size)
-        for i in range(max(start, 0), min(start + lanes, flat.size)):
-            flat[i] = tangent_at(y, x, i - start)
-        return result
+        for i in range(max(start, 0), min(start + lanes, result.size)):
+            _put_flat(result, i, tangent_at(y, x, i - start))
 
     return on_array
 
@@ -321,11 +408,28 @@ def _empty_jacobian(y, x):
     return lambda y, x: new_array(y.shape, element)
 
 
-@overload(collect_jacobian, jit_options=OPTIONS)
+@overload(collect_jacobian, jit_options=BORROWING)
 def _collect_jacobian(result, y, x, start):
     lanes = kind_of(x).n
     if not isinstance(y, types.Array):
         return lambda result, y, x, start: collect_gradient(result, y, x, start)
+
+    if y.layout == "C" and _is_vector(result, y.dtype, x):
+
+        def on_vectors(result, y, x, start):
+            rows = y.size
+            columns = result.size // rows if rows > 0 else 0
+            first, last = max(start, 0), min(start + lanes, columns)
+            if last - first == lanes:
+                for r in range(rows):
+                    _put_tangents(result, r * columns + start, _get_flat(y, r))
+            else:
+                for r in range(rows):
+                    cell = _get_flat(y, r)
+                    for i in range(first, last):
+                        _put_flat(result, r * columns + i, tangent_at(cell, x, i - start))
+
+        return on_vectors
 
     def on_array(result, y, x, start):
         rows = y.size
@@ -336,7 +440,6 @@ def _collect_jacobian(result, y, x, start):
             for i in range(max(start, 0), min(start + lanes, columns)):
                 flat[r * columns + i] = tangent_at(cell, x, i - start)
             r += 1
-        return result
 
     return on_array
 
@@ -393,7 +496,7 @@ def _tangents_tuple(typingctx, dual):
     return ty(dual), codegen
 
 
-@overload(any_nan, jit_options=OPTIONS)
+@overload(any_nan, jit_options=BORROWING)
 def _any_nan(y):
     """Whether there is a NaN in a result."""
     if is_dual(y):
@@ -405,6 +508,16 @@ def _any_nan(y):
         scope = {"any_nan": any_nan}
         exec(f"def on_tuple(y):\n    return {cells}", scope)
         return scope["on_tuple"]
+
+    if isinstance(y, types.Array) and y.layout == "C":
+
+        def on_contiguous(y):
+            found = False
+            for i in range(y.size):
+                found |= any_nan(_get_flat(y, i))
+            return found
+
+        return on_contiguous
 
     def on_sequence(y):
         found = False

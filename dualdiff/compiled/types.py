@@ -32,7 +32,7 @@ LANES = "lanes"
 SCALARS = "scalars"
 """The tangents are N separate values: a loop over samples can use SIMD across samples."""
 
-OPTIONS = {"forceinline": True, "error_model": "numpy"}
+OPTIONS = {"forceinline": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """How everything here is compiled: without inlining, and with Python's division errors, LLVM does not vectorise."""
 
 
@@ -169,18 +169,26 @@ class TangentsModel(models.PrimitiveModel):
         self._n = fe_type.n
         super().__init__(dmm, fe_type, ir.VectorType(self._element, fe_type.n))
 
-    # in memory N plain numbers, aligned like one: elements of arrays have N + 1
+    # In memory N plain numbers, aligned like one: elements of arrays have N + 1. LLVM's vectors of
+    # another length than a power of two are padded there, and are written out.
+
+    def _is_plain(self) -> bool:
+        return self._n & (self._n - 1) == 0
 
     def get_data_type(self) -> ir.Type:
-        return ir.ArrayType(self._element, self._n)
+        return self.get_value_type() if self._is_plain() else ir.ArrayType(self._element, self._n)
 
     def as_data(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+        if self._is_plain():
+            return value
         data = ir.Constant(self.get_data_type(), ir.Undefined)
         for k in range(self._n):
             data = builder.insert_value(data, builder.extract_element(value, _int32(k)), k)
         return data
 
     def from_data(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+        if self._is_plain():
+            return value
         vector = ir.Constant(self.get_value_type(), ir.Undefined)
         for k in range(self._n):
             vector = builder.insert_element(vector, builder.extract_value(value, k), _int32(k))
@@ -192,10 +200,16 @@ class TangentsModel(models.PrimitiveModel):
 
 @register_model(DualType)
 class DualModel(models.StructModel):
-    """A value and tangents."""
+    """A value and tangents, without padding."""
 
     def __init__(self, dmm: Any, fe_type: DualType) -> None:
         super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
+        self._packed = isinstance(fe_type.tangents, TangentsType)
+
+    def get_data_type(self) -> ir.Type:
+        if self._data_type is None:
+            self._data_type = ir.LiteralStructType([t.get_data_type() for t in self._models], packed=self._packed)
+        return self._data_type
 
 
 register_model(DualArrayType)(models.ArrayModel)
