@@ -660,13 +660,6 @@ def stored_by_a_mask(x):
 
 
 @squares
-def stored_by_a_ufunc(x):
-    out = np.zeros(4)
-    np.multiply(x, x, out)
-    return out
-
-
-@squares
 def stored_by_in_place_operators(x):
     out = np.ones(4)
     out += x

@@ -29,6 +29,8 @@ def total(a: Any, out: Any) -> None:
 
 @jitclass([("a", float64)])
 class Box:
+    """A number in a jitclass."""
+
     def __init__(self, a: float) -> None:
         self.a = a
 

@@ -9,6 +9,8 @@ fixed point. The analysis knows no types and errs on the side of duals.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +21,19 @@ from numba.core.dispatcher import Dispatcher
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
-_PLAIN_FUNCTIONS = {"len", "range", "int", "bool", "isinstance", "isnan", "isinf", "isfinite", "argsort", "argmax", "argmin"}
+_PLAIN_FUNCTIONS = {
+    "len",
+    "range",
+    "int",
+    "bool",
+    "isinstance",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "argsort",
+    "argmax",
+    "argmin",
+}
 _COMPARISONS = {
     operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne,
     operator.is_, operator.is_not, operator.contains, operator.not_,
@@ -33,6 +47,12 @@ _VIEWS = {
     "zip", "enumerate", "reversed", "iter",
 }  # fmt: skip
 
+# What goes through a container without being one.
+_ITERATORS = {"zip", "enumerate", "reversed", "iter"}
+
+# What makes a container that gets its type from what is stored first: it must be left as it is.
+_INFERRED = {"list", "dict", "set", "List", "Dict", "empty_inferred", "empty_list"}
+
 # What stores an argument into the object whose method it is, or into the first argument.
 _STORING_METHODS = {"fill", "append", "insert", "extend", "put", "itemset"}
 _STORING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask"}
@@ -41,36 +61,54 @@ _STORING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask"}
 class Activity:
     """What flows where in one function, for given arguments that are duals."""
 
-    def __init__(self, func_ir: Any, active: Iterable[int], seen: frozenset[Any] = frozenset()) -> None:
+    def __init__(
+        self,
+        func_ir: Any,
+        active: Iterable[int],
+        functions: Iterable[tuple[int, Any]] = (),
+        seen: frozenset[Any] = frozenset(),
+    ) -> None:
         self.func_ir = func_ir
+        self.functions = dict(functions)  # arguments that are dispatchers
         self.statements = [s for block in func_ir.blocks.values() for s in block.body]
         self.assignments = [s for s in self.statements if isinstance(s, ir.Assign)]
         self.sources: dict[str, list[Any]] = {}
         for s in self.assignments:
             self.sources.setdefault(s.target.name, []).append(s.value)
         self.active_arguments = frozenset(active)
-        self.seen = seen | {(func_ir.func_id.func, self.active_arguments)}
+        self.seen = seen | {(func_ir.func_id.func, self.active_arguments, frozenset(functions))}
         self.active: set[str] = set()
-        self.made_for_duals: set[int] = set()  # assignments, by id, whose container a dual is stored into
+        self.receiving: set[int] = set()  # assignments, by id, whose container a dual is stored into
+        self.made_for_duals: set[int] = set()  # those among them that make it, with a type of its own
         self.stored_arguments: set[int] = set()  # arguments that a dual is stored into
-        self.places: dict[int, Any] = {}  # where that is
+        self.places: dict[int, Any] = {}  # where that is; not for those where it may be a number that changes
         self._run()
 
     def _run(self) -> None:
         size = -1
-        while size != (size := len(self.active) + len(self.made_for_duals) + len(self.stored_arguments)):
+        while size != (size := len(self.active) + len(self.receiving) + len(self.stored_arguments)):
             for s in self.assignments:
                 if self._is_active(s):
                     self.active.add(s.target.name)
             for s in self.statements:
-                for container in self._stored_into(s):
-                    self._mark(container, set(), s.loc)
+                for container, place in self._stored_into(s):
+                    self._mark(container, set(), place)
+            for names in self._one_type():
+                if any(name in self.active for name in names):
+                    for name in names:
+                        self._mark(name, set())
+
+    def _one_type(self) -> list[list[str]]:
+        """The variables, in groups, that Numba gives one type: if one holds duals, all must."""
+        returned = [s.value.name for s in self.statements if isinstance(s, ir.Return)]
+        several = [[name] for name, values in self.sources.items() if len(values) > 1]
+        return [returned, *several]
 
     # --- forward: what holds duals
 
     def _is_active(self, s: Any) -> bool:
         value = s.value
-        if id(s) in self.made_for_duals:
+        if id(s) in self.receiving:
             return True
         if isinstance(value, ir.Arg):
             return value.index in self.active_arguments or value.index in self.stored_arguments
@@ -90,7 +128,7 @@ class Activity:
 
     # --- backward: where a container was made
 
-    def _mark(self, name: str, visited: set[str], place: Any) -> None:
+    def _mark(self, name: str, visited: set[str], place: Any = None) -> None:
         if name in visited:
             return
         visited.add(name)
@@ -99,12 +137,21 @@ class Activity:
                 continue
             if isinstance(s.value, ir.Arg):
                 self.stored_arguments.add(s.value.index)
-                self.places.setdefault(s.value.index, place)
+                if place is not None:
+                    self.places.setdefault(s.value.index, place)
             origins = self._origins(s.value)
             for origin in origins:
                 self._mark(origin, visited, place)
-            if isinstance(s.value, ir.Expr) and (not origins or s.value.op == "call"):
-                self.made_for_duals.add(id(s))
+            if isinstance(s.value, ir.Expr) and (not origins or s.value.op in ("call", "build_list")):
+                self.receiving.add(id(s))
+                if self._has_type(s.value):
+                    self.made_for_duals.add(id(s))
+
+    def _has_type(self, value: Any) -> bool:
+        """Whether what a value makes has its type from the beginning, not from what is stored into it."""
+        if value.op == "call":
+            return self.name_of(value.func) not in _ITERATORS | _INFERRED
+        return value.op not in ("build_map", "build_set") and (value.op != "build_list" or len(value.items) > 0)
 
     def _origins(self, value: Any) -> list[str]:
         """The variables whose memory a value may share."""
@@ -116,53 +163,94 @@ class Activity:
             return [value.value.name]
         if value.op == "getattr" and value.attr in _VIEW_ATTRIBUTES:
             return [value.value.name]
-        if value.op in ("phi", "build_tuple"):
+        if value.op in ("phi", "build_tuple", "build_list"):
             return [v.name for v in value.list_vars()]
         if value.op == "inplace_binop":
             return [value.lhs.name]
         if value.op == "call":
             callee = self.callee(value.func)
             if isinstance(callee, Dispatcher):
-                return [v.name for v in value.args]
+                returned = returned_arguments(callee.py_func)
+                return [v.name for i, v in _passed(callee, value) if i in returned]
             if self.name_of(value.func) in _VIEWS:
                 method = self._method_of(value.func)
-                return [method.value.name] if method is not None and not value.args else [v.name for v in _and(method, value.args)]
+                return (
+                    [method.value.name]
+                    if method is not None and not value.args
+                    else [v.name for v in _and(method, value.args)]
+                )
         return []
 
     # --- stores
 
-    def _stored_into(self, s: Any) -> list[str]:
-        """The containers that a statement stores a dual into."""
+    def _stored_into(self, s: Any) -> list[tuple[str, Any]]:
+        """The containers that a statement stores a dual into, and where; None if it may be a number that changes."""
         if isinstance(s, (ir.SetItem, ir.StaticSetItem)):
-            return [s.target.name] if s.value.name in self.active else []
+            return [(s.target.name, s.loc)] if s.value.name in self.active else []
         value = s.value if isinstance(s, ir.Assign) else None
         if not isinstance(value, ir.Expr):
             return []
         if value.op == "inplace_binop":
-            return [value.lhs.name] if value.rhs.name in self.active else []
+            place = None if self._is_part(value.lhs.name) else s.loc  # s = w[0]; s += x changes no w
+            return [(value.lhs.name, place)] if value.rhs.name in self.active else []
         if value.op != "call":
             return []
         callee = self.callee(value.func)
         if isinstance(callee, Dispatcher):
-            return [value.args[i].name for i in self._stored_by(callee, value) if i < len(value.args)]
+            stored = self._stored_by(callee, value)
+            return [(v.name, stored[i]) for i, v in _passed(callee, value) if i in stored]
         if not any(v.name in self.active for v in value.args):
             return []
         method = self._method_of(value.func)
         name = self.name_of(value.func)
-        out = [v.name for keyword, v in value.kws if keyword == "out"]
+        out = [(v.name, s.loc) for keyword, v in value.kws if keyword == "out"]
         if name in _STORING_METHODS and method is not None and not self._is_module(method.value):
-            return [method.value.name]
+            return [(method.value.name, s.loc)]
         if name in _STORING_FUNCTIONS and value.args:
-            return [value.args[0].name]
+            return [(value.args[0].name, s.loc)]
         return out
 
-    def _stored_by(self, callee: Any, call: Any) -> set[int]:
-        """The arguments that a called function stores duals into."""
-        active = frozenset(i for i, v in enumerate(call.args) if v.name in self.active)
+    def _is_part(self, name: str, visited: frozenset[str] = frozenset()) -> bool:
+        """Whether a variable may be an element, or a row, of an array."""
+        return name not in visited and any(
+            (isinstance(value, ir.Expr)
+            and (
+                value.op in ("getitem", "static_getitem", "iternext", "pair_first")
+                or (value.op == "inplace_binop" and self._is_part(value.lhs.name, visited | {name}))
+            ))
+            or (isinstance(value, ir.Var) and self._is_part(value.name, visited | {name}))
+            for value in self.sources.get(name, [])
+        )
+
+    def _stored_by(self, callee: Any, call: Any) -> dict[int, Any]:
+        """The arguments that a called function stores duals into, and where."""
+        passed = _passed(callee, call)
+        active = frozenset(i for i, v in passed if v.name in self.active)
+        functions = frozenset((i, f) for i, v in passed if isinstance(f := self.callee(v), Dispatcher))
         function = callee.py_func
-        if not active or (function, active) in self.seen:
-            return set()
-        return Activity(run_frontend(function), active, self.seen).stored_arguments
+        if not active or (function, active, functions) in self.seen:
+            return {}
+        known = _KNOWN.get((function, active, functions))
+        if known is None:
+            inner = Activity(frontend(function), active, functions, self.seen)
+            known = {i: i in inner.places for i in inner.stored_arguments}
+            _KNOWN[function, active, functions] = known
+        return {i: call.loc if certain else None for i, certain in known.items()}
+
+    def arguments_behind(self, names: Iterable[str]) -> set[int]:
+        """The arguments whose memory these variables may share."""
+        found: set[int] = set()
+        open_names, visited = list(names), set()
+        while open_names:
+            name = open_names.pop()
+            if name in visited:
+                continue
+            visited.add(name)
+            for value in self.sources.get(name, []):
+                if isinstance(value, ir.Arg):
+                    found.add(value.index)
+                open_names += self._origins(value)
+        return found
 
     # --- names
 
@@ -171,6 +259,8 @@ class Activity:
         for value in self.sources.get(func.name, []):
             if isinstance(value, (ir.Global, ir.FreeVar)):
                 return value.value
+            if isinstance(value, ir.Arg):
+                return self.functions.get(value.index)
             if isinstance(value, ir.Var):
                 return self.callee(value)
             if isinstance(value, ir.Expr) and value.op == "getattr":
@@ -195,6 +285,42 @@ class Activity:
 
     def _is_module(self, variable: Any) -> bool:
         return self.callee(variable) is not None
+
+
+# What called functions do, by function and active arguments: call graphs are deep, and branch.
+_KNOWN: dict[Any, dict[int, bool]] = {}
+_IN_PROGRESS: set[Any] = set()
+
+
+@functools.cache
+def frontend(function: Any) -> Any:
+    """Numba's intermediate representation of a function, before types are inferred; only to be read."""
+    return run_frontend(function)
+
+
+def returned_arguments(function: Any) -> frozenset[int]:
+    """The arguments that a function may return, or return a view of."""
+    if function in _IN_PROGRESS:  # it calls itself: perhaps all
+        return frozenset(range(function.__code__.co_argcount))
+    _IN_PROGRESS.add(function)
+    try:
+        return _returned_arguments(function)
+    finally:
+        _IN_PROGRESS.discard(function)
+
+
+@functools.cache
+def _returned_arguments(function: Any) -> frozenset[int]:
+    flow = Activity(frontend(function), ())
+    returned = [s.value.name for s in flow.statements if isinstance(s, ir.Return)]
+    return frozenset(flow.arguments_behind(returned))
+
+
+def _passed(callee: Any, call: Any) -> list[tuple[int, Any]]:
+    """The variables in a call, each with the number of the parameter that it is for."""
+    parameters = list(inspect.signature(callee.py_func).parameters)
+    last = len(parameters) - 1
+    return [(min(i, last), v) for i, v in enumerate(call.args)] + [(parameters.index(k), v) for k, v in call.kws]
 
 
 def _and(method: Any, args: Iterable[Any]) -> list[Any]:

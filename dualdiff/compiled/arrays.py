@@ -91,6 +91,8 @@ def _set_part(a, index, source):
     # Numba's own would compile its message about shapes that differ, which takes longer than all the rest
     if not (is_dual_array(a) and is_numeric(source) and _selects_a_view(a, index)):
         return None
+    if isinstance(index, types.EllipsisType):  # Numba stores at [...], but does not read there
+        return lambda a, index, source: operator.setitem(a, slice(None), source)
     if is_dual_array(source):
 
         def from_duals(a, index, source):

@@ -34,7 +34,7 @@ from numba.core.registry import cpu_target
 VARIABLE = "DUALDIFF_CACHE_DIR"
 
 
-class NotDigestible(Exception):
+class UndigestibleError(Exception):
     """A function refers to an object whose content no digest can stand for."""
 
 
@@ -88,7 +88,7 @@ def key_of(function: Any, *request: Any) -> str | None:
     digest = hashlib.sha256(_surroundings())
     try:
         _digest(digest, function, set())
-    except NotDigestible:
+    except UndigestibleError:
         return None
     digest.update(repr(request).encode())
     return digest.hexdigest()
@@ -135,7 +135,7 @@ def _digest(digest: Any, value: Any, seen: set[int]) -> None:
     elif getattr(value, "__module__", None) == "dualdiff":
         digest.update(repr(value).encode())
     else:
-        raise NotDigestible
+        raise UndigestibleError
 
 
 def _digest_all(digest: Any, values: Iterable[Any], seen: set[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 from numba.core import ir, postproc, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -21,6 +22,7 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
+from .joining import array
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
 
 
@@ -40,6 +42,7 @@ class PrepareForDuals(FunctionPass):
     def run_pass(self, state: Any) -> bool:
         func_ir = state.func_ir
         self._clone_callees(func_ir, state.args)
+        self._make_arrays(func_ir)
         dual = _dual_among(state.args)
         if dual is not None:
             active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
@@ -60,6 +63,17 @@ class PrepareForDuals(FunctionPass):
                 if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
                     assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher), source.loc)
 
+    def _make_arrays(self, func_ir: Any) -> None:
+        # Numba rewrites np.array of a list by itself, and only for types that NumPy knows
+        assignments = [s for block in func_ir.blocks.values() for s in block.find_insts(ir.Assign)]
+        modules = {
+            s.target.name for s in assignments if isinstance(s.value, (ir.Global, ir.FreeVar)) and s.value.value is np
+        }
+        for s in assignments:
+            is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr"
+            if is_attribute and s.value.attr == "array" and s.value.value.name in modules:
+                s.value = ir.Global("array", array, s.loc)
+
 
 def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
     """After each of these assignments, replace the variable by ``function`` of it."""
@@ -79,7 +93,8 @@ def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
 
 def _refuse_writes_into_floats(func_ir: Any, activity: Activity, argtypes: Any) -> None:
     for i in activity.stored_arguments:
-        if isinstance(argtypes[i], types.Array) and isinstance(argtypes[i].dtype, types.Float):
+        known = i in activity.places and isinstance(argtypes[i], types.Array)
+        if known and isinstance(argtypes[i].dtype, types.Float):
             name = func_ir.arg_names[i]
             message = f"a dual is written into the argument {name}, an array of floats"
             raise TypingError(message, loc=activity.places[i])
@@ -123,6 +138,11 @@ def _promoter(dual: DualType) -> Any:
 
     @overload(promote, jit_options=OPTIONS)
     def implementation(made):
+        if isinstance(made, types.BaseTuple) and len(made.types) > 0 and not isinstance(made, types.BaseNamedTuple):
+            scope = {"promote": promote}
+            cells = "".join(f"promote(made[{i}]), " for i in range(len(made.types)))
+            exec(f"def on_tuple(made):\n    return ({cells})", scope)
+            return scope["on_tuple"]
         element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
         if element is None or (element == made.dtype and not _is_foreign_array(made)):
             return lambda made: made
@@ -133,7 +153,7 @@ def _promoter(dual: DualType) -> Any:
                 cells = new_array(len(made), reference)
                 for i in range(len(made)):
                     cells[i] = made[i]
-                return [cell for cell in cells]  # noqa: C416 (a comprehension makes a list of duals in Numba)
+                return [cell for cell in cells]
 
             return on_list
 

@@ -86,7 +86,9 @@ class Text:
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
         self.plain = not any(level_of(t) for t in argtypes)
         self.level = 1 + max(map(level_of, argtypes))
-        self.everything = f"everything = ({''.join(name + ', ' for name in self.names)})"
+        # what may hold duals; Numba warns of functions in tuples
+        holders = [name for name, t in zip(self.names, argtypes, strict=True) if not isinstance(t, types.Dispatcher)]
+        self.everything = f"everything = ({''.join(name + ', ' for name in holders)})"
 
     def call(self, replaced: Sequence[str]) -> str:
         """The call of f with other expressions for the arguments to differentiate by."""
@@ -356,7 +358,7 @@ class CompiledTransform(Driver):
 
     def check(self, argtypes: Sequence[types.Type]) -> None:
         shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
-        everything = types.BaseTuple.from_types(shown)
+        everything = types.BaseTuple.from_types([t for t in shown if not isinstance(t, types.Dispatcher)])
         lifted = list(shown)
         strict = _is_strict(shown)
         n = self._lanes(shown, strict)
@@ -404,7 +406,7 @@ class CompiledJvp(Driver):
         return values  # jvp has checked them
 
     def check(self, argtypes: Sequence[types.Type]) -> None:
-        everything = types.BaseTuple.from_types(argtypes)
+        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         strict = _is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
         lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numba.core import types
+from numba.extending import overload
 
 from .array_functions import checked_axis, common, function_from, implements, is_none
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
@@ -27,6 +28,53 @@ def _array(object, dtype=None):
     if not all(is_dual(t) or is_number(t) for t in object.types):
         return None
     return lambda object, dtype=None: outputs(object)
+
+
+def array(object, dtype=None):
+    """``np.array``, which the clone of a function calls instead."""
+    raise TypeError("array is for compiled code")
+
+
+def _elements(ty: Any) -> list[types.Type]:
+    """The types of the elements of a tuple or list."""
+    return list(ty.types) if isinstance(ty, types.BaseTuple) else [ty.dtype]
+
+
+@overload(array, jit_options={"error_model": "numpy"}, prefer_literal=False)
+def _array_in_clone(object, dtype=None):
+    sequence = isinstance(object, (types.BaseTuple, types.List))
+    if not (sequence and level_of(object) and _is_float_dtype(dtype)):
+        if is_none(dtype):
+            return lambda object, dtype=None: np.array(object)
+        return lambda object, dtype=None: np.array(object, dtype)
+    rows = _elements(object)
+    if all(is_dual(t) or is_number(t) for t in rows):
+        return lambda object, dtype=None: outputs(object)
+    if isinstance(object, types.List):
+        (row,) = rows
+        if not isinstance(row, (types.List, types.Array)) or level_of(row.dtype) == 0 or getattr(row, "ndim", 1) != 1:
+            return None
+        element = types.TypeRef(row.dtype)
+
+        def rows_of_list(object, dtype=None):
+            out = new_array((len(object), len(object[0])), element)
+            for i in range(len(object)):
+                for j in range(len(object[0])):
+                    out[i, j] = object[i][j]
+            return out
+
+        return rows_of_list
+    # rows of different types: written out, as one array of what holds them all
+    cells = ", ".join(f"array(object[{i}])" for i in range(len(rows)))
+    scope = {"array": array, "np": np}
+    exec(f"def rows_of_tuple(object, dtype=None):\n    return np.stack(({cells},))", scope)
+    return scope["rows_of_tuple"]
+
+
+def _is_float_dtype(dtype: Any) -> bool:
+    if is_none(dtype):
+        return True
+    return isinstance(dtype, types.NumberClass) and isinstance(dtype.instance_type, types.Float)
 
 
 @implements(np.linspace)

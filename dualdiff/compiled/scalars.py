@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 from numba.core import types
 from numba.core.registry import cpu_target
-from numba.extending import overload, overload_method
+from numba.core.typing.templates import AttributeTemplate, infer_getattr, make_callable_template
+from numba.extending import models, overload, overload_method, register_model
 
 from ..function import Function
 from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
@@ -246,6 +247,46 @@ def _hash(x):
 @overload(float, jit_options=OPTIONS)
 def _float(x):
     return (lambda x: x) if is_dual(x) else None
+
+
+class DualClass(types.NumberClass):
+    """The type of ``type(x)`` for a dual x. Called, it makes a float of a constant and leaves a dual a dual."""
+
+    def get_impl_key(self, sig: Any) -> Any:
+        return types.NumberClass  # a cast to the result's type
+
+
+register_model(DualClass)(models.OpaqueModel)
+
+
+@infer_getattr
+class DualAttributes(AttributeTemplate):
+    """``type(x)`` of a dual."""
+
+    key = DualType
+
+    def resolve___class__(self, dual: DualType) -> DualClass:
+        return DualClass(dual)
+
+
+@infer_getattr
+class DualClassAttributes(AttributeTemplate):
+    """``type(x)(number)``."""
+
+    key = DualClass
+
+    def resolve___call__(self, made: DualClass) -> types.Type:
+        dual = made.instance_type
+
+        def typer(number):
+            if is_dual(number):
+                return self.context.unify_types(dual, number)
+            base = dual
+            while is_dual(base):
+                base = base.base
+            return base if isinstance(number, (types.Number, types.Boolean)) else None
+
+        return types.Function(make_callable_template(key=made, typer=typer))
 
 
 @overload(round, jit_options=OPTIONS)

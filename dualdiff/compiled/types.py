@@ -202,6 +202,8 @@ class TangentsModel(models.PrimitiveModel):
 class DualModel(models.StructModel):
     """A value and tangents, without padding."""
 
+    _data_type: Any
+
     def __init__(self, dmm: Any, fe_type: DualType) -> None:
         super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
         self._packed = isinstance(fe_type.tangents, TangentsType)
