@@ -202,8 +202,8 @@ def test_no_bit_depends_on_the_chunk(chunk: int) -> None:
 def test_a_nan_goes_through() -> None:
     f = njit(lambda x: np.array((np.max(x), np.sum(x), np.sort(x)[0])))
     result = jacobian(f)(np.array([1.0, math.nan]))
-    assert np.isnan(result[:2]).any(axis=1).all()
-    np.testing.assert_array_equal(result[2], [1.0, 0.0])
+    assert np.isnan(result[0]).any()
+    np.testing.assert_array_equal(result[1:], [[1.0, 1.0], [1.0, 0.0]])  # the slope of a sum does not depend on x
 
 
 @pytest.mark.parametrize("function", [np.percentile, np.cov], ids=lambda f: f.__name__)

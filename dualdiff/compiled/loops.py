@@ -286,7 +286,10 @@ def _part_of(context: Any, builder: ir.IRBuilder, ty: Any, value: Any, *place: A
     """One of the numbers in every dual of an array, as a view."""
     array = arrayobj.make_array(ty)(context, builder, value)
     part = array_of(ty.dtype.base, ty.ndim, "A")
-    data = cgutils.gep_inbounds(builder, array.data, 0, *place)
+    data = cgutils.gep_inbounds(builder, array.data, 0, place[0])
+    if len(place) > 1:  # tangents may be one vector, into which llvmlite does not step
+        number = context.get_data_type(ty.dtype.base)
+        data = builder.gep(builder.bitcast(data, number.as_pointer()), [place[1]])
     return part, _view(context, builder, part, array, data, array.shape, array.strides)
 
 
