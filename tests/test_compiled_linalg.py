@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from numba import njit
 from dualdiff import CompilationError, gradient, hessian, jacobian
 
 from .compiled_cases import cases, outcomes, values
+
+pytestmark = pytest.mark.skipif(
+    "DUALDIFF_SLOW_TESTS" not in os.environ, reason="it compiles for many minutes: set DUALDIFF_SLOW_TESTS=1"
+)
 
 GROUPS = {
     "products": (
