@@ -213,11 +213,13 @@ class Activity:
     def _is_part(self, name: str, visited: frozenset[str] = frozenset()) -> bool:
         """Whether a variable may be an element, or a row, of an array."""
         return name not in visited and any(
-            (isinstance(value, ir.Expr)
-            and (
-                value.op in ("getitem", "static_getitem", "iternext", "pair_first")
-                or (value.op == "inplace_binop" and self._is_part(value.lhs.name, visited | {name}))
-            ))
+            (
+                isinstance(value, ir.Expr)
+                and (
+                    value.op in ("getitem", "static_getitem", "iternext", "pair_first")
+                    or (value.op == "inplace_binop" and self._is_part(value.lhs.name, visited | {name}))
+                )
+            )
             or (isinstance(value, ir.Var) and self._is_part(value.name, visited | {name}))
             for value in self.sources.get(name, [])
         )

@@ -32,11 +32,9 @@ from .loops import (
     teach,
     values_of,
 )
-from .types import DualArrayType, is_dual, is_number, level_of, new_array, value
+from .types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array, value
 
-OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-compiled = njit(**OPTIONS)
+compiled = njit(**CALLED)
 
 
 def implements(*functions: Any, method: str = "", prefer_literal: bool = False) -> Callable[[Any], Any]:
@@ -47,9 +45,9 @@ def implements(*functions: Any, method: str = "", prefer_literal: bool = False) 
 
     def enter(typed: Any) -> Any:
         for function in functions:
-            overload(function, jit_options=OPTIONS, target="cpu", prefer_literal=prefer_literal)(typed)
+            overload(function, jit_options=CALLED, target="cpu", prefer_literal=prefer_literal)(typed)
         if method:
-            overload_method(DualArrayType, method, jit_options=OPTIONS, prefer_literal=prefer_literal)(typed)
+            overload_method(DualArrayType, method, jit_options=CALLED, prefer_literal=prefer_literal)(typed)
         return typed
 
     return enter
@@ -252,7 +250,7 @@ def bare(x: Any) -> Any:
     raise TypeError("bare is for compiled code")
 
 
-@overload(bare, jit_options=OPTIONS)
+@overload(bare, jit_options=CALLED)
 def _bare(x):
     if is_dual_array(x):
         return lambda x: bare(values_of(x))  # Fortran-ordered if x is
@@ -299,7 +297,7 @@ for _numpys, _parameters, _method in (
     _teach_value_only(_numpys, _parameters, _method)
 
 
-@overload_method(DualArrayType, "argsort", jit_options=OPTIONS)
+@overload_method(DualArrayType, "argsort", jit_options=CALLED)
 def _argsort(a):
     return lambda a: np.argsort(a)
 
@@ -320,7 +318,7 @@ def _sort(a):
     return on_lines
 
 
-@overload_method(DualArrayType, "sort", jit_options=OPTIONS)
+@overload_method(DualArrayType, "sort", jit_options=CALLED)
 def _sort_in_place(a):
     def on_lines(a):
         axis = a.ndim - 1
@@ -338,7 +336,7 @@ def _chosen(condition: Any, x: Any, y: Any) -> Any:
     raise TypeError("for compiled code")
 
 
-@overload(_chosen, jit_options={**OPTIONS, "forceinline": True})
+@overload(_chosen, jit_options=OPTIONS)
 def _choose(condition, x, y):
     return lambda condition, x, y: x if condition else y
 

@@ -18,8 +18,7 @@ from . import joining as joining
 from . import linalg as linalg
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, teach
 from .scalars import arity, spellings
-
-OPTIONS = {"error_model": "numpy"}  # whole loops are not inlined
+from .types import CALLED
 
 
 def _teach_elementwise(function: Any, arguments: int) -> None:
@@ -54,7 +53,7 @@ _IN_PLACE = {
 
 
 def _teach_in_place(in_place: Any, plain: Any) -> None:
-    @overload(in_place, jit_options=OPTIONS, target="cpu", prefer_literal=plain is operator.pow)
+    @overload(in_place, jit_options=CALLED, target="cpu", prefer_literal=plain is operator.pow)
     def implementation(a, b):
         if not (is_dual_array(a) and applies(a, b)):
             return None
@@ -86,7 +85,7 @@ def _selects_a_view(a: types.Array, index: Any) -> bool:
     return len(parts) < a.ndim or not all(isinstance(part, types.Integer) for part in parts)
 
 
-@overload(operator.setitem, jit_options=OPTIONS, target="cpu")
+@overload(operator.setitem, jit_options=CALLED, target="cpu")
 def _set_part(a, index, source):
     # Numba's own would compile its message about shapes that differ, which takes longer than all the rest
     if not (is_dual_array(a) and is_numeric(source) and _selects_a_view(a, index)):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numba.core import ir, postproc, types
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import TypingError
@@ -23,6 +22,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
 from .joining import array
+from .linked import LinkedCompiler, LowerForPython
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
 
 
@@ -187,14 +187,17 @@ def _is_foreign_array(made: types.Type) -> bool:
     return isinstance(made, types.Array) and is_dual(made.dtype) and not isinstance(made, DualArrayType)
 
 
-class CloneCompiler(CompilerBase):
-    """Numba's nopython pipeline with the pass above."""
+class CloneCompiler(LinkedCompiler):
+    """The pipeline of clones: with the pass above."""
 
-    def define_pipelines(self) -> list[Any]:
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+    def prepare(self, passes: Any) -> None:
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
-        passes.finalize()
-        return [passes]
+
+
+class EntryCompiler(CloneCompiler):
+    """The same for functions that Python calls."""
+
+    lowering = LowerForPython
 
 
 class Clone(CPUDispatcher):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import jit, njit, typeof
 from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher, OmittedArg
 from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
@@ -19,10 +21,11 @@ from ..errors import CompilationError
 from ..inputs import as_input
 from . import boundary as boundary  # boxes batches
 from . import cache, seeding
-from .clone import CloneCompiler, clone
+from .callback import CALLBACKS, callback, can_be_passed
+from .clone import EntryCompiler, clone
 from .effects import writes_to_arguments
 from .explain import explained
-from .types import OPTIONS, is_dual, is_number, level_of
+from .types import CALLED, OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
 """Tangents per pass over an array, measured from 16 to 1000 parameters. Every pass computes the values
@@ -70,8 +73,8 @@ def is_compiled(f: Any) -> bool:
 class Text:
     """Writes the driver of a transform for one list of argument types.
 
-    ``n`` tangents travel at a time. Unless ``strict``, the driver speculates (see ``DualType``): it ends by
-    calling ``strict`` where it has made a NaN.
+    ``n`` tangents travel at a time. Unless ``strict``, the driver speculates (see ``DualType``): where it has
+    made a NaN, its answer is that of ``again``.
     """
 
     def __init__(
@@ -165,8 +168,9 @@ class Text:
         )
 
     def result(self, value: str, derivative: str, with_value: bool) -> list[str]:
-        again = [] if self.strict else ["if any_nan(result):", f"    return strict({', '.join(self.names)})"]
-        return [f"result = {derivative}", *again, f"return {value}, result" if with_value else "return result"]
+        again = [] if self.strict else ["if any_nan(result):", f"    return again(answer, {', '.join(self.names)})"]
+        answer = f"{value}, result" if with_value else "result"
+        return [f"result = {derivative}", f"answer = {answer}", *again, "return answer"]
 
     def function(self, *lines: str) -> str:
         return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
@@ -190,16 +194,34 @@ def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any
 # --- dispatchers ----------------------------------------------------------------------------
 
 
+_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
+
+
+def _compiled(function: Any, argtypes: tuple[types.Type, ...], name: str) -> Any:
+    """The result of compiling a function that Python calls.
+
+    Its ``name`` is that of its code, too: no other may have it, in any process that loads the code from disk.
+    """
+    function.__qualname__, function.__module__ = name, "dualdiff"
+    dispatcher = CPUDispatcher(function, locals={}, targetoptions=dict(_OPTIONS), pipeline_class=EntryCompiler)
+    dispatcher.compile(argtypes)
+    return dispatcher.overloads[argtypes]
+
+
 class Driver(CPUDispatcher):
     """A dispatcher for a function whose body is written for the argument types that it meets.
 
     Arguments from Python are checked and converted before anything is compiled for them, by
     ``prepared``. A call whose arguments need no conversion costs nothing beside Numba's dispatch.
+
+    What Python calls is compiled apart from what compiled code calls, its overloads: where speculation
+    fails, the first comes back to Python, and has the strict driver compiled only then.
     """
 
     def __init__(self, entry: Callable[..., Any]) -> None:
-        options = {"nopython": True, "nogil": True, "error_model": "numpy"}
-        super().__init__(entry, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
+        super().__init__(entry, locals={}, targetoptions=dict(_OPTIONS), pipeline_class=EntryCompiler)
+        self.entries: dict[tuple[types.Type, ...], Any] = {}
+        self._strict_entries: dict[tuple[types.Type, ...], Any] = {}
         self._through_python: Any = None
 
     def prepared(self, values: list[Any]) -> list[Any]:
@@ -210,10 +232,26 @@ class Driver(CPUDispatcher):
         """Compile f itself, and check its result, so that errors are told in terms of f."""
         raise NotImplementedError
 
-    def stub(self, names: Sequence[str], write: Callable[[Sequence[types.Type], bool], Any]) -> Any:
-        """What the entry calls: the driver that ``write`` writes, speculating unless there are duals already."""
-        self._strict = _stub(names, lambda argtypes: write(argtypes, True))
-        return _stub(names, lambda argtypes: write(argtypes, _is_strict(argtypes)))
+    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
+        """The text of the driver for arguments of these types."""
+        raise NotImplementedError
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        """f, and what is asked of it, by content."""
+        raise NotImplementedError
+
+    def stub(self, names: Sequence[str]) -> Any:
+        """What compiled code calls: the driver, speculating unless there are duals already."""
+        listed = ", ".join(names)
+        scope: dict[str, Any] = {"strict": _stub(names, self._written)}
+        exec(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
+        self._again = njit(**CALLED)(scope["again"])
+        return _stub(names, lambda argtypes: self._written(argtypes, None if _is_strict(argtypes) else self._again))
+
+    def _written(self, argtypes: Sequence[types.Type], again: Any = None) -> Any:
+        """The driver for these types; strict, unless told what gives the answer where speculation fails."""
+        return _function_from(self.text(argtypes, again is None), {**HELPERS, "f": self._clone, "again": again})
 
     def typeof_pyval(self, val: Any) -> types.Type:
         try:
@@ -221,36 +259,51 @@ class Driver(CPUDispatcher):
         except NumbaError:  # what Numba cannot type may be converted: a big-endian array, a list of numbers
             return types.pyobject
 
+    def add_overload(self, cres: Any) -> None:
+        self.overloads[tuple(cres.signature.args)] = cres  # Python's calls find the entries
+
     def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
         # Numba calls this for types that it has no code for, and then what this returns, with args
         prepared = self._converted(args)
         argtypes = tuple(map(_type_of, prepared))
-        if argtypes not in self.overloads:
-            self._obtain(argtypes)
+        with global_compiler_lock:
+            if argtypes not in self.entries:
+                self.entries[argtypes] = self._obtained(argtypes)
+                self._insert([t._code for t in argtypes], self.entries[argtypes].entry_point, False)
         if all(p is a for p, a in zip(prepared, args, strict=True)):
-            return self.overloads[argtypes].entry_point
+            return self.entries[argtypes].entry_point
         if self._through_python is None:
             self._through_python = _object_mode(self._call_converted, len(args))
         return self._through_python
 
-    def _obtain(self, argtypes: tuple[types.Type, ...]) -> None:
-        """Compile for these types, or take what an earlier process has compiled."""
+    def _obtained(self, argtypes: tuple[types.Type, ...]) -> Any:
+        """The entry for these types: compiled, or what an earlier process has compiled."""
         place = cache.directory()
         key = cache.key_of(*self.request, argtypes) if place is not None else None
+        name = key or uuid.uuid4().hex
+        CALLBACKS[name] = functools.partial(self._call_strict, argtypes)
         found = cache.load(place, key) if place is not None and key is not None else None
         if found is not None:
-            self.add_overload(found)
-            self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
-            return
+            return found
         self.check(argtypes)
-        self.compile(argtypes)
+        if _is_strict(argtypes):
+            again = None
+        elif all(map(can_be_passed, argtypes)):
+            again = callback(name, len(argtypes))
+        else:
+            again = self._again
+        entry = _compiled(self._written(argtypes, again), argtypes, f"driver_{name}")
         if place is not None and key is not None:
-            cache.save(place, key, self.overloads[argtypes])
+            cache.save(place, key, entry)
+        return entry
 
-    @property
-    def request(self) -> tuple[Any, ...]:
-        """f, and what is asked of it, by content."""
-        raise NotImplementedError
+    def _call_strict(self, argtypes: tuple[types.Type, ...], *args: Any) -> Any:
+        """The answer of the strict driver, which is compiled when first it is called."""
+        with global_compiler_lock:
+            if argtypes not in self._strict_entries:
+                name = f"strict_driver_{uuid.uuid4().hex}"
+                self._strict_entries[argtypes] = _compiled(self._written(argtypes), argtypes, name)
+        return self._strict_entries[argtypes].entry_point(*args)
 
     def _call_converted(self, *args: Any) -> Any:
         prepared = self._converted(args)
@@ -314,7 +367,7 @@ class CompiledTransform(Driver):
 
     def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
         """A function with the parameters, defaults, name and docstring of f."""
-        stub = self.stub([f"a{i}" for i in range(len(parameters))], self._write)
+        stub = self.stub([f"a{i}" for i in range(len(parameters))])
         listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
         scope: dict[str, Any] = {"_stub": stub}
         exec(f"def entry({listed}):\n    return _stub({', '.join(self._names)})\n", scope)
@@ -322,20 +375,17 @@ class CompiledTransform(Driver):
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
-    def _write(self, argtypes: Sequence[types.Type], strict: bool) -> Any:
-        """The driver for arguments of these types."""
+    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
         text = Text(argtypes, self._indices, self._starred, self._lanes(argtypes, strict), strict)
         if self._kind == "derivative":
             by_array = isinstance(argtypes[self._indices[0]], types.Array)
-            written = text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
-        else:
-            written = text.chunked(
-                self._kind,
-                single=not isinstance(self._argnums, tuple),
-                with_value=self._with_value,
-                fresh=writes_to_arguments(self._f.py_func, self._indices),
-            )
-        return _function_from(written, {**HELPERS, "f": self._clone, "strict": self._strict})
+            return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
+        return text.chunked(
+            self._kind,
+            single=not isinstance(self._argnums, tuple),
+            with_value=self._with_value,
+            fresh=writes_to_arguments(self._f.py_func, self._indices),
+        )
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool) -> int:
         if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
@@ -390,7 +440,7 @@ class CompiledJvp(Driver):
         self._clone = clone(f, inlined=True)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
-        scope: dict[str, Any] = {"_stub": self.stub(names, self._write)}
+        scope: dict[str, Any] = {"_stub": self.stub(names)}
         exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
         super().__init__(scope["jvp"])
 
@@ -398,9 +448,8 @@ class CompiledJvp(Driver):
     def request(self) -> tuple[Any, ...]:
         return self._f, "jvp"
 
-    def _write(self, argtypes: Sequence[types.Type], strict: bool) -> Any:
-        text = Text(argtypes, (), False, 1, strict)
-        return _function_from(text.jvp(), {**HELPERS, "f": self._clone, "strict": self._strict})
+    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
+        return Text(argtypes, (), False, 1, strict).jvp()
 
     def prepared(self, values: list[Any]) -> list[Any]:
         return values  # jvp has checked them

@@ -17,7 +17,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from .array_functions import OPTIONS, bare, compiled, implements, is_none
+from .array_functions import bare, compiled, implements, is_none
 from .loops import (
     assign,
     contiguous,
@@ -31,7 +31,7 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
-from .types import new_array, pushforward
+from .types import CALLED, new_array, pushforward
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 
@@ -177,7 +177,7 @@ def _cofactors(x: Any, determinant: Any) -> Any:
     raise TypeError("for compiled code")
 
 
-@overload(_cofactors, jit_options=OPTIONS)
+@overload(_cofactors, jit_options=CALLED)
 def _typed_cofactors(x, determinant):
     if is_dual_array(x):
         return lambda x, determinant: _by_minors(x) if len(x) <= 5 else determinant * np.linalg.inv(x).T

@@ -25,6 +25,7 @@ from numba.np import arrayobj
 
 from ..dual import Dual, _restored
 from ..rules import RULES
+from .linked import LinkedCompiler
 
 LANES = "lanes"
 """The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""
@@ -32,8 +33,16 @@ LANES = "lanes"
 SCALARS = "scalars"
 """The tangents are N separate values: a loop over samples can use SIMD across samples."""
 
-OPTIONS = {"forceinline": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""How everything here is compiled: without inlining, and with Python's division errors, LLVM does not vectorise."""
+CALLED: dict[str, Any] = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": LinkedCompiler,
+}
+"""How everything here is compiled: with Python's division errors LLVM does not vectorise."""
+
+OPTIONS = {**CALLED, "forceinline": True}
+"""How small functions are compiled: without inlining LLVM does not vectorise either."""
 
 
 @functools.cache

@@ -1,0 +1,71 @@
+"""From compiled code back to Python: for what is needed so seldom that compiling it beforehand does not pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from .types import is_number
+
+CALLBACKS: dict[str, Callable[..., Any]] = {}
+"""What compiled code calls, by a name that is the same in every process that loads the code from disk."""
+
+
+def can_be_passed(ty: types.Type) -> bool:
+    """Whether Python gets an argument of this type as it got it first."""
+    if isinstance(ty, types.BaseTuple):
+        return not isinstance(ty, types.BaseNamedTuple) and all(map(can_be_passed, ty.types))
+    if isinstance(ty, types.Array):
+        return is_number(ty.dtype)
+    return is_number(ty) or isinstance(ty, (types.NoneType, types.Omitted, types.Dispatcher))
+
+
+def callback(name: str, n: int) -> Any:
+    """A function for compiled code: ``f(like, ...)``, with n more arguments, is ``CALLBACKS[name](...)``.
+
+    Its result has the type of ``like``.
+    """
+    listed = "".join(f"a{i}, " for i in range(n))
+    scope = {"call": _call, "name": name}
+    exec(f"def called(typingctx, like, {listed}):\n    return call(name, like, ({listed}))\n", scope)
+    return intrinsic(scope["called"])
+
+
+def _call_back(name: str, *args: Any) -> Any:
+    return CALLBACKS[name](*args)
+
+
+def _call(name: str, like: types.Type, argtypes: Any) -> Any:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        python = context.get_python_api(builder)
+        environment = context.get_env_manager(builder)
+        gil = python.gil_ensure()
+        module = python.import_module(context.insert_const_string(builder.module, __name__))
+        function = python.object_getattr_string(module, "_call_back")
+        objects = [python.string_from_string(context.insert_const_string(builder.module, name))]
+        for ty, value in zip(argtypes, args[1:], strict=True):
+            if isinstance(ty, types.Omitted):
+                objects.append(python.make_none())
+            else:
+                if context.enable_nrt:
+                    context.nrt.incref(builder, ty, value)  # boxing takes one
+                objects.append(python.from_native_value(ty, value, environment))
+        answer = python.call_function_objargs(function, objects)
+        for reference in (module, function, *objects):
+            python.decref(reference)
+        with cgutils.if_unlikely(builder, cgutils.is_null(builder, answer)):
+            python.gil_release(gil)
+            context.call_conv.return_exc(builder)
+        native = python.to_native_value(like, answer)
+        python.decref(answer)
+        if native.cleanup is not None:
+            native.cleanup()
+        python.gil_release(gil)
+        with cgutils.if_unlikely(builder, native.is_error):
+            context.call_conv.return_exc(builder)
+        return native.value
+
+    return like(like, *argtypes), codegen

@@ -1,0 +1,81 @@
+"""Functions that are only ever called from compiled code: compiled to LLVM's language, and no further.
+
+Numba optimises each function and makes machine code of it, and then again as part of every function that calls it.
+What is here gets both once, as part of the function that Python calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import _dynfunc
+from numba.core import codegen
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.environment import lookup_environment
+from numba.core.typed_passes import NativeLowering
+
+
+class LinkedLibrary(codegen.JITCodeLibrary):
+    """Code to be linked into that of other functions."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerForLinking(NativeLowering):
+    """Lowers a function that compiled code calls."""
+
+    _name = "dualdiff_lower_for_linking"
+
+    def run_pass(self, state: Any) -> bool:
+        context = state.targetctx
+        state.library = LinkedLibrary(context.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        lowered = state["cr"]
+        # the object by which Numba knows the function; there is nothing that it could call
+        name, address = lowered.fndesc.qualname.split(".")[-1], 0
+        handle = _dynfunc.make_function(
+            lowered.fndesc.lookup_module(), name, "", address, lowered.env, (state.library,)
+        )
+        context.insert_user_function(handle, lowered.fndesc, [state.library])
+        state["cr"] = lowered._replace(cfunc=handle)
+        return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerForPython(NativeLowering):
+    """Lowers a function that Python calls, with all that is linked into it."""
+
+    _name = "dualdiff_lower_for_python"
+
+    def run_pass(self, state: Any) -> bool:
+        super().run_pass(state)
+        # some functions refer to objects in an environment: those linked have not got theirs
+        for variable in state.library._final_module.global_variables:
+            environment = lookup_environment(variable.name)
+            if environment is not None:
+                state.targetctx.codegen().set_env(variable.name, environment)
+        return True
+
+
+class LinkedCompiler(CompilerBase):
+    """Numba's nopython pipeline, up to LLVM's language."""
+
+    lowering: Any = LowerForLinking
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [(self.lowering if p is NativeLowering else p, text) for p, text in passes.passes]
+        self.prepare(passes)
+        passes.finalize()
+        return [passes]
+
+    def prepare(self, passes: Any) -> None:
+        """Add passes of one's own."""
