@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
-import pytest
 from numba import njit
 
-from dualdiff import derivative
+from dualdiff import derivative, value_and_derivative
 
 START = np.array([1.3, 0.4, -2.2, 0.9, 3.1, -0.7])
 STEP = np.array([0.7, -1.1, 0.4, 2.0, 0.6, -0.9])
@@ -25,27 +23,15 @@ def function_of(expressions: tuple[str, ...]) -> Any:
     return scope["f"]
 
 
-@functools.cache
-def outcomes(expressions: tuple[str, ...], order: int) -> tuple[Any, Any]:
-    """The derivatives of some order of all expressions at 0: compiled, and interpreted."""
+def first_outcomes(expressions: tuple[str, ...]) -> tuple[Any, Any, Any, Any]:
+    """All expressions at 0: values and derivatives compiled, values of the plain function, derivatives interpreted."""
     f = function_of(expressions)
     compiled = njit(f)
-    for _ in range(order):
-        f, compiled = derivative(f), derivative(compiled)
-    return compiled(0.0), f(0.0)
+    values, derivatives = value_and_derivative(compiled)(0.0)
+    return values, derivatives, compiled(0.0), derivative(f)(0.0)
 
 
-@functools.cache
-def values(expressions: tuple[str, ...]) -> tuple[Any, Any]:
-    """All expressions, from the evaluation on duals and from the plain ``@njit`` function."""
-    from dualdiff import value_and_derivative
-
-    f = njit(function_of(expressions))
-    return value_and_derivative(f)(0.0)[0], f(0.0)
-
-
-def cases(groups: dict[str, tuple[str, ...]]) -> list[Any]:
-    """One case for each expression: (group, number)."""
-    return [
-        pytest.param(group, i, id=f"{name}: {text}") for name, group in groups.items() for i, text in enumerate(group)
-    ]
+def second_outcomes(expressions: tuple[str, ...]) -> tuple[Any, Any]:
+    """The second derivatives of all expressions at 0: compiled, and interpreted."""
+    f = function_of(expressions)
+    return derivative(derivative(njit(f)))(0.0), derivative(derivative(f))(0.0)

@@ -22,7 +22,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
 from .joining import array
-from .linked import LinkedCompiler, LowerForPython
+from .linked import LinkedCompiler, LowerForPython, LowerInlined
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
 
 
@@ -194,6 +194,12 @@ class CloneCompiler(LinkedCompiler):
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
 
 
+class InlinedCloneCompiler(CloneCompiler):
+    """The same for clones that are inlined."""
+
+    lowering = LowerInlined
+
+
 class EntryCompiler(CloneCompiler):
     """The same for functions that Python calls."""
 
@@ -210,9 +216,10 @@ class Clone(CPUDispatcher):
             "error_model": "numpy",
             "no_cpython_wrapper": True,
             "no_cfunc_wrapper": True,
-            "forceinline": inlined,
+            "forceinline": False,
         }
-        super().__init__(function, locals={}, targetoptions=options, pipeline_class=CloneCompiler)
+        pipeline = InlinedCloneCompiler if inlined else CloneCompiler
+        super().__init__(function, locals={}, targetoptions=options, pipeline_class=pipeline)
 
 
 @functools.cache

@@ -449,12 +449,13 @@ def _lstsq(a, b, rcond=-1.0):
     if not are_arrays(a, b) or a.ndim != 2:
         return None
     total = compiled((lambda x: np.sum(x * x, 0)) if b.ndim == 2 else (lambda x: np.sum(expanded(x * x, 1), 0)))
+    left, right = (values_of if by else contiguous for by in active(a, b))
 
     def fitted(a, b, rcond=-1.0):
-        numbers = np.linalg.lstsq(contiguous(bare(a)), contiguous(bare(b)), rcond)
-        x = np.dot(np.linalg.pinv(a), b)
-        residuals = total(np.dot(a, x) - b)
-        return x, residuals[: len(numbers[1])], numbers[2], numbers[3]
+        y, total_y, rank, s = np.linalg.lstsq(left(a), right(b), rcond)
+        x = revalued(np.dot(np.linalg.pinv(a), b), y)
+        residuals = total(np.dot(a, x) - b)[: len(total_y)]
+        return x, revalued(residuals, total_y), rank, s
 
     return fitted
 
@@ -465,16 +466,22 @@ def _matrix_power(a, n):
         return None
 
     def by_squares(a, n):
+        # in the order of Numba's own, so that the values have its bits
         x = np.linalg.inv(a) if n < 0 else copied(a)
-        exponent, n = n, abs(n)
+        n = abs(n)
+        if n == 3:
+            return np.dot(np.dot(x, x), x)
         power = np.zeros_like(x)
         for i in range(len(x)):
             power[i, i] = 1.0
+        first = True
         while n > 0:
             if n % 2:
-                power = np.dot(power, x)
-            x = np.dot(x, x)
+                power = x if first else np.dot(power, x)
+                first = False
             n //= 2
-        return revalued(power, np.linalg.matrix_power(values_of(a), exponent))
+            if n > 0:
+                x = np.dot(x, x)
+        return power
 
     return by_squares

@@ -33,6 +33,9 @@ class LowerForLinking(NativeLowering):
 
     _name = "dualdiff_lower_for_linking"
 
+    inlining = ""
+    """The attribute that tells LLVM whether to inline the function; empty if it may decide."""
+
     def run_pass(self, state: Any) -> bool:
         context = state.targetctx
         state.library = LinkedLibrary(context.codegen(), state.func_id.func_qualname)
@@ -46,7 +49,26 @@ class LowerForLinking(NativeLowering):
         )
         context.insert_user_function(handle, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=handle)
+        if self.inlining and not state.flags.forceinline:
+            function = state.library._final_module.get_function(lowered.fndesc.llvm_func_name)
+            function.add_function_attribute(self.inlining)
         return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerInlined(LowerForLinking):
+    """The same, for a function that is inlined. Numba's own option for that is handed on to all that it calls."""
+
+    _name = "dualdiff_lower_inlined"
+    inlining = "alwaysinline"
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerApart(LowerForLinking):
+    """The same, for a function that is inlined only if its options say so: LLVM takes long over large functions."""
+
+    _name = "dualdiff_lower_apart"
+    inlining = "noinline"
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -79,3 +101,9 @@ class LinkedCompiler(CompilerBase):
 
     def prepare(self, passes: Any) -> None:
         """Add passes of one's own."""
+
+
+class CalledCompiler(LinkedCompiler):
+    """The same for this package's own functions."""
+
+    lowering = LowerApart

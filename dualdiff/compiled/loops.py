@@ -219,7 +219,7 @@ def copied(typingctx: Any, a: Any) -> Any:
 @intrinsic
 def assign(typingctx: Any, target: Any, source: Any) -> Any:
     """``target[...] = source``, where the two do not overlap unless they are the same."""
-    if getattr(source, "ndim", 0) > target.ndim:
+    if not is_numeric(source) or getattr(source, "ndim", 0) > target.ndim:
         return None
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:

@@ -25,7 +25,7 @@ from numba.np import arrayobj
 
 from ..dual import Dual, _restored
 from ..rules import RULES
-from .linked import LinkedCompiler
+from .linked import CalledCompiler
 
 LANES = "lanes"
 """The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""
@@ -37,7 +37,8 @@ CALLED: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "pipeline_class": LinkedCompiler,
+    "forceinline": False,  # Numba would hand on that of the caller
+    "pipeline_class": CalledCompiler,
 }
 """How everything here is compiled: with Python's division errors LLVM does not vectorise."""
 
