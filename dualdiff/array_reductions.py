@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
-from .array import FUNCTIONS, DualArray, _array, as_batch, made, operand, plain, promoted, union
+from .array import FUNCTIONS, DualArray, _array, made, operand, plain, promoted, union
 from .array_functions import _after_lanes, batch, implements, merged_last
 from .array_ufuncs import scaled
 from .dual import level_of
+from .reductions import logsumexp, shift
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------
 
@@ -110,41 +111,15 @@ def _sort(x: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> An
     return np.take_along_axis(x, np.argsort(plain(x), axis=axis, kind="stable"), axis)
 
 
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The logarithm of the sum of exponentials, log(sum(exp(x))), without overflow.
-
-    Parameters
-    ----------
-    x : an array, batch of duals, or list of numbers or duals.
-    axis : the axis or axes to sum over; all if None.
-    keepdims : whether these axes stay, with length 1.
-
-    Its derivative is softmax(x) = exp(x - logsumexp(x)). The largest element is taken out before
-    exponentiating (Blanchard, Higham and Higham 2021).
-
-    >>> float(logsumexp([1000.0, 1000.0]))
-    1000.6931471805599
-    """
-    x = as_batch(x)
-    if not isinstance(x, DualArray):
-        x = np.asarray(x, float) if x.dtype.kind in "biu" else x
-        largest = _shift(x, axis)
-        with np.errstate(all="ignore"):
-            total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-        return total if keepdims else np.squeeze(total, axis=axis)[()]
+@implements(logsumexp)
+def _logsumexp(x: DualArray, axis: Any, keepdims: bool) -> Any:
     values = logsumexp(x._values, axis, keepdims)
     with np.errstate(all="ignore"):
-        e = np.exp(x._values - _shift(plain(x), axis))
+        e = np.exp(x._values - shift(plain(x), axis))
         total = np.sum(e, axis=axis, keepdims=True)
         softmax = np.where(plain(total) == 0, 0.0, e / total)
         axes = tuple(range(1, x.ndim + 1)) if axis is None else _after_lanes(axis)
         return made(values, np.sum(scaled(softmax, x._tangents), axis=axes, keepdims=keepdims), x._level)
-
-
-def _shift(x: np.ndarray, axis: Any) -> np.ndarray:
-    """The largest elements, where they are finite, else 0."""
-    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(largest), largest, x.dtype.type(0))
 
 
 # --- functions that look at values alone ----------------------------------------------------
@@ -219,5 +194,3 @@ def _fill_diagonal(x: DualArray, value: Any) -> None:
         raise TypeError("fill_diagonal of duals takes a matrix")
     n = np.arange(min(x.shape))
     x[n, n] = value
-
-

@@ -63,15 +63,13 @@ def elementwise(
     return y.reshape(stored).transpose(back), dy.reshape((lanes, *stored)).transpose(0, *(back + 1))
 
 
-def _on_arrays(function: Function, *arrays: np.ndarray) -> Any:
+def on_arrays(function: Function, *arrays: np.ndarray) -> Any:
+    """A function of ours over plain arrays."""
     dtype = np.result_type(*arrays, *(np.float64 for a in arrays if a.dtype.kind in "biu"))
     if dtype.char not in "fd":
         raise TypeError(f"{function.__name__} takes arrays of float64 or float32, not {dtype}")
     y, _ = elementwise(function, (), [np.require(a, dtype, "A") for a in arrays], [None] * len(arrays))
     return y if y.ndim else y[()]
-
-
-Function.on_arrays = staticmethod(_on_arrays)
 
 
 # --- operands as tables of rows and columns -------------------------------------------------
@@ -252,7 +250,6 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
     from numba.extending import intrinsic
     from numba.np.numpy_support import from_dtype
 
-
     dtype = from_dtype(np.dtype(char))
     table = types.Array(dtype, 2, "A", readonly=True)
     scaled = njit(chain.scaled)
@@ -272,9 +269,7 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
                 for c in range(w):
                     block[r * w + c] = table[at, column + c]
 
-    @njit(
-        types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy"
-    )
+    @njit(types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy")
     def accumulate(total, partial, table, row, column, h, w, first, spare):
         if h == 1 and table.shape[1] > 1 and table.strides[1] == table.itemsize:
             at = row if table.shape[0] > 1 else 0
