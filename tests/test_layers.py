@@ -46,6 +46,7 @@ FLOORS = [
     "compiled.explain",
     "compiled.drivers",
     "compiled",
+    "interpreted",
     "transforms",
     "expression",
     "__init__",
