@@ -195,6 +195,9 @@ class DualArray(ArrayMethods):
         return implementations()[np.ufunc](ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            np.copyto(kwargs["out"], function(*args, **{name: x for name, x in kwargs.items() if name != "out"}))
+            return kwargs["out"]
         implementation = implementations().get(function)
         if implementation is not None:
             return implementation(*args, **kwargs)

@@ -18,7 +18,7 @@ from .reductions import logsumexp, shift
 
 
 @implements(np.prod)
-def _prod(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+def _prod(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     x = batch(x)
     if where is not True:
         x = np.where(where, x, 1.0)
@@ -61,6 +61,20 @@ def _cumprod(x: Any, axis: Any = None) -> Any:
         return _array(values, np.moveaxis(t, -1, _after_lanes(axis)), x._level)
 
 
+def _in_dtype(function: Any) -> None:
+    """Let a reduction take ``dtype``: it is that of the numbers as this type."""
+    implementation = FUNCTIONS[function]
+
+    @implements(function)
+    @functools.wraps(function)
+    def on_batch(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        return implementation(x if dtype is None else batch(x).astype(dtype), *args, **kwargs)
+
+
+for _function in (np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace):
+    _in_dtype(_function)
+
+
 # --- extremes -------------------------------------------------------------------------------
 
 
@@ -68,13 +82,15 @@ def _extreme(function: Any, index: Any, pair: Any) -> None:
     """``np.max`` as the reduce of ``np.maximum``, or ``np.min``: at a tie it halves at each step."""
 
     @functools.wraps(function)
-    def reduce(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    def reduce(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         x = batch(x)
+        if not x.size and initial is not None:
+            return np.sum(x, axis, keepdims=keepdims) + initial
         if where is not True:
             if initial is None:
                 raise ValueError(f"reduction operation {function.__name__} with where needs an initial value")
             x = np.where(where, x, initial)
-        values = function(x._values, axis=axis, keepdims=keepdims) if x.size or initial is None else initial
+        values = function(x._values, axis=axis, keepdims=keepdims)
         rows = merged_last(plain(x), axis)
         lanes = _merged_lanes(x, axis)
         if (rows == function(rows, axis=-1, keepdims=True)).sum() == rows[..., 0].size:
@@ -152,8 +168,8 @@ for _function in (
 
 def _filled_like(function: Any, value: float) -> None:
     @implements(function)
-    def filled(x: Any, *, shape: Any = None) -> Any:
-        return np.full_like(x, value, shape=shape)
+    def filled(x: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+        return np.full_like(x, value, dtype=dtype, shape=shape)
 
 
 for _function, _value in ((np.zeros_like, 0.0), (np.ones_like, 1.0), (np.empty_like, 0.0)):
@@ -161,11 +177,14 @@ for _function, _value in ((np.zeros_like, 0.0), (np.ones_like, 1.0), (np.empty_l
 
 
 @implements(np.full_like)
-def _full_like(x: Any, fill_value: Any, *, shape: Any = None) -> DualArray:
-    """A new batch of the kind of ``x``, and of ``fill_value`` too."""
+def _full_like(x: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """A new batch of the kind of ``x``, and of ``fill_value`` too; a plain array of a type that no dual has."""
     x, fill = operand(x), operand(fill_value)
     shape = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    result = promoted(np.zeros(shape, x.dtype), union(x, fill))
+    dtype = x.dtype if dtype is None else np.dtype(dtype)
+    if dtype.char not in "fd":
+        return np.full(shape, fill, dtype)
+    result = promoted(np.zeros(shape, dtype), union(x, fill))
     result[...] = fill
     return result
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .array import DualArray, as_batch, lift, zeros
-from .dual import Dual, _dual, fresh_level, level_of
+from .dual import _dual, fresh_level, level_of
 from .inputs import as_input, check_memory
 
 DEFAULT_CHUNK = 64
@@ -27,6 +27,7 @@ def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., An
             y = _evaluated(f, _replaced(args, (i,), [_lifted(x, ones, level)]), kwargs)
             if np.ndim(x) > 0:
                 y = _elementwise(y, x, f)
+            y = _batches(y, f)
             slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
             return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
 
@@ -48,7 +49,7 @@ def interpreted_transform(
         sizes = np.cumsum([np.size(x) for x in xs])[:-1]
         shape = np.shape(value)
         blocks = [
-            _as_dtype(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x)), x)
+            _as_dtype(_number_or_array(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x))), x)
             for block, x in zip(np.split(columns, sizes), xs, strict=True)
         ]
         result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
@@ -61,7 +62,7 @@ def interpreted_jvp(f: Any, xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, 
     """The value of f at ``xs`` and its derivative in the direction ``vs``."""
     with fresh_level(*xs, *vs) as level:
         lanes = [_in_one_lane(v) for v in vs]
-        y = _evaluated(f, [_lifted(x, t, level) for x, t in zip(xs, lanes, strict=True)], {})
+        y = _batches(_evaluated(f, [_lifted(x, t, level) for x, t in zip(xs, lanes, strict=True)], {}), f)
         return _structured(y, lambda part: _value(part, level)), _structured(
             y, lambda part: _tangents(part, level, 1)[0]
         )
@@ -104,7 +105,7 @@ def _passes(
         for start in range(0, max(n, 1), chunk):
             lanes = min(chunk, n - start)
             duals = [_lifted(x, seeds, level) for x, seeds in zip(xs, _seeds(xs, start, lanes), strict=True)]
-            y = as_batch(_evaluated(f, _replaced(args, indices, duals), kwargs))
+            y = _batch(_evaluated(f, _replaced(args, indices, duals), kwargs), f)
             if kind == "gradient" and np.shape(y) != ():
                 raise ValueError(
                     f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: "
@@ -164,6 +165,8 @@ def _checked(
     missing = [i for i in indices if not -len(args) <= i < len(args)]
     if missing:
         args = _positional(f, args, kwargs, missing[0])
+    if len({i % len(args) for i in indices}) < len(indices):
+        raise ValueError(f"argnums must name each argument of {_name(f)} once, not {tuple(indices)}")
     return args, [as_input(_plain_batch(args[i]), f"argument {i} of {_name(f)}") for i in indices]
 
 
@@ -198,6 +201,19 @@ def _name(f: Any) -> str:
 # --- reading results ------------------------------------------------------------------------
 
 
+def _batch(y: Any, f: Any) -> Any:
+    """A number, an array, or lists of them that f returned, as a batch or a plain array."""
+    y = as_batch(y)
+    if y.dtype.kind not in "biuf":
+        raise TypeError(f"{_name(f)} returned {y.dtype}: derivatives are of real numbers")
+    return y
+
+
+def _batches(y: Any, f: Any) -> Any:
+    """What f returned, with batches and plain arrays in the place of numbers."""
+    return _structured(y, lambda part: _batch(part, f))
+
+
 def _structured(y: Any, read: Callable[[Any], Any]) -> Any:
     """``read`` applied to every number and array in the result of f."""
     if isinstance(y, tuple):
@@ -207,21 +223,22 @@ def _structured(y: Any, read: Callable[[Any], Any]) -> Any:
         return [_structured(cell, read) for cell in y]
     if isinstance(y, dict):
         return {key: _structured(cell, read) for key, cell in y.items()}
-    return read(as_batch(y))
+    return read(y)
 
 
 def _value(y: Any, level: int) -> Any:
     """The value of a result at a level; a dual of a lower level is a constant."""
-    if level_of(y) != level:
-        return y
-    return y.value if isinstance(y, Dual) else y.values
+    return _number_or_array(y.values if level_of(y) == level else y)
+
+
+def _number_or_array(x: Any) -> Any:
+    """An array of shape () as the number in it."""
+    return x if x.ndim else x[()]
 
 
 def _tangents(y: Any, level: int, lanes: int) -> Any:
     """The tangents of a result at a level, along the first axis; zeros for a constant."""
-    if level_of(y) == level:
-        return as_batch(y.tangents) if isinstance(y, Dual) else y.tangents
-    return np.zeros((lanes, *np.shape(y)))
+    return y.tangents if level_of(y) == level else np.zeros((lanes, *y.shape))
 
 
 def _elementwise(y: Any, x: Any, f: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from . import chain
 from .function import Function
+from .inputs import is_masked
 from .rules import RULES
 
 BLOCK = 512
@@ -65,6 +66,8 @@ def elementwise(
 
 def on_arrays(function: Function, *arrays: np.ndarray) -> Any:
     """A function of ours over plain arrays."""
+    if any(map(is_masked, arrays)):
+        raise TypeError(f"{function.__name__} does not take masked arrays: pass the data, or x.filled(...)")
     dtype = np.result_type(*arrays, *(np.float64 for a in arrays if a.dtype.kind in "biu"))
     if dtype.char not in "fd":
         raise TypeError(f"{function.__name__} takes arrays of float64 or float32, not {dtype}")

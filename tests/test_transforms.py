@@ -163,6 +163,16 @@ def test_a_constant_result_has_derivative_zero(way: Any) -> None:
     np.testing.assert_array_equal(jacobian(f)(X), [0.0, 0.0])
 
 
+def test_numbers_are_returned_as_numbers() -> None:
+    value, (by_x, by_b) = value_and_gradient(lambda x, b: b * np.sum(x), argnums=(0, 1))(X, 3.0)
+    assert not isinstance(value, np.ndarray)
+    assert not isinstance(by_b, np.ndarray)
+    assert isinstance(by_x, np.ndarray)
+    results = [*value_and_derivative(math.floor)(2.5), *jvp(np.sin, (2.0,), (1.0,)), *value_and_gradient(constant)(X)]
+    assert [isinstance(r, np.ndarray) for r in results] == [False] * 5 + [True]
+    assert value_and_derivative(pair)(1.5)[0] == pair(1.5)
+
+
 def test_jvp(way: Any) -> None:
     value, slope = jvp(way(example), (X,), (np.array([1.0, -2.0]),))
     assert value == way(example)(X)
@@ -314,6 +324,23 @@ def test_f_that_returns_nothing() -> None:
         for transform in (gradient, jacobian):
             with pytest.raises(TypeError, match="nothing returned None"):
                 transform(f)(X)
+
+
+@pytest.mark.parametrize("result", ["a", 1j, np.array(["a", "b"]), [1j, 2.0]])
+def test_f_that_returns_no_real_numbers(result: Any) -> None:
+    def odd(x: Any) -> Any:
+        return result
+
+    for transform in (jacobian, derivative, value_and_jacobian):
+        with pytest.raises(TypeError, match="odd returned"):
+            transform(odd)(X)
+    with pytest.raises(TypeError, match="odd returned"):
+        jvp(odd, (X,), (X,))
+
+
+def test_an_argument_that_is_named_twice() -> None:
+    with pytest.raises(ValueError, match=r"each argument of of_two once.*\(0, -2\)"):
+        gradient(of_two, argnums=(0, -2))(X, 5.0)
 
 
 def test_a_shape_that_changes_between_passes() -> None:
