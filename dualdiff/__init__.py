@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .array import DualArray as DualArray
-from .array_reductions import logsumexp as logsumexp
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
+from .reductions import logsumexp as logsumexp
 from .rules import digamma as digamma
 from .rules import erf as erf
 from .rules import erfc as erfc

@@ -1,7 +1,7 @@
 """DualArray: a batch of duals, as an array of values and one array of tangents.
 
 NumPy's functions reach it by two protocols, and both are look-ups: elementwise functions in the
-rule table, all others in ``FUNCTIONS``, which the modules above fill.
+rule table, all others in ``FUNCTIONS``.
 
 Level by level a function of duals is the function of their values, and a linear map of their
 tangents. Both parts may themselves be batches of a lower level, so each function is said once, for
@@ -10,23 +10,35 @@ one level, in terms of NumPy functions, which bring it to the levels below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from .array_methods import ArrayMethods
 from .dual import Dual, _dual, _note_made, level_of
+from .function import Function
+from .inputs import is_masked
 from .rules import RULES
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""NumPy functions on batches, by the NumPy function."""
+"""NumPy functions on batches, by the NumPy function. What calls a ufunc of batches stands under ``np.ufunc``, what
+calls a function of ours over plain arrays under ``Function``."""
+
+
+@functools.cache
+def implementations() -> dict[Any, Callable[..., Any]]:
+    """``FUNCTIONS``, filled: the modules above that do it are loaded at the first look-up, not at import."""
+    from . import array_reductions as array_reductions  # which imports all the others
+
+    return FUNCTIONS
 
 
 _BASIC = (slice, int, np.integer, type(None), type(...))
 
 
-class DualArray(NDArrayOperatorsMixin):
+class DualArray(ArrayMethods):
     """An array of duals of one level: ``values`` of shape S and N tangents, of shape (N,) + S.
 
     It stands for a NumPy array: arithmetic, elementwise functions, indexing and the array functions
@@ -52,9 +64,6 @@ class DualArray(NDArrayOperatorsMixin):
     """
 
     __slots__ = ("__weakref__", "_level", "_tangents", "_values")
-
-    # What runs a ufunc or a Function; array_ufuncs.py says it.
-    ufunc: ClassVar[Callable[..., Any]]
 
     _values: Any
     _tangents: Any
@@ -105,16 +114,6 @@ class DualArray(NDArrayOperatorsMixin):
         return self._values.dtype
 
     @property
-    def T(self) -> DualArray:  # noqa: N802
-        """The transposed view."""
-        return FUNCTIONS[np.transpose](self)
-
-    @property
-    def real(self) -> DualArray:
-        """The array itself."""
-        return self
-
-    @property
     def flat(self) -> DualArray:
         """All elements in one row: a view, or where that is impossible a read-only copy."""
         row = self.reshape(-1)
@@ -122,22 +121,14 @@ class DualArray(NDArrayOperatorsMixin):
             _freeze(row)
         return row
 
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __iter__(self) -> Iterator[Any]:
-        if not self.ndim:
-            raise TypeError("iteration over a 0-d array")
-        return (self[i] for i in range(len(self)))
-
-    def __contains__(self, item: Any) -> bool:
-        return bool((self == item).any())
-
     def __repr__(self) -> str:
         start = "DualArray("
         values = _listing(self._values, start)
         margin = " " * (len(start) + len(values.rpartition("\n")[2].lstrip()) + 2)
         return f"{start}{values}, {_listing(self._tangents, margin)})"
+
+    def __bool__(self) -> bool:
+        return bool(plain(self))
 
     def __format__(self, spec: str) -> str:
         if spec:
@@ -152,23 +143,6 @@ class DualArray(NDArrayOperatorsMixin):
 
     def __deepcopy__(self, memo: Any) -> DualArray:
         return self.copy()
-
-    # --- conversions: the value alone, and never silently ---
-
-    def __bool__(self) -> bool:
-        return bool(plain(self))
-
-    def __float__(self) -> float:
-        raise TypeError(
-            "a DualArray does not become a float: that would lose its derivative. "
-            "Use np.sin(x) rather than math.sin(x), or x.values for the numbers alone"
-        )
-
-    def __int__(self) -> int:
-        raise TypeError("a DualArray does not become an int: use x.values for the numbers alone")
-
-    def __complex__(self) -> complex:
-        raise TypeError("a DualArray is real and does not become complex")
 
     @property
     def _numba_type_(self) -> Any:
@@ -218,31 +192,20 @@ class DualArray(NDArrayOperatorsMixin):
     # --- NumPy's protocols; they are called with a Dual as self, too ---
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return DualArray.ufunc(ufunc, method, *inputs, **kwargs)
+        return implementations()[np.ufunc](ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        implementation = FUNCTIONS.get(function)
+        if kwargs.get("out") is not None:
+            np.copyto(kwargs["out"], function(*args, **{name: x for name, x in kwargs.items() if name != "out"}))
+            return kwargs["out"]
+        implementation = implementations().get(function)
         if implementation is not None:
             return implementation(*args, **kwargs)
         if function in RULES:
-            return DualArray.ufunc(function, "__call__", *args, **kwargs)
+            return implementations()[np.ufunc](function, "__call__", *args, **kwargs)
         raise TypeError(f"{function.__module__}.{function.__name__} is not supported for duals")
 
     # --- methods that are not functions of NumPy's ---
-
-    def reshape(self, *shape: Any, order: str = "C") -> DualArray:
-        """``np.reshape``; the new shape is a tuple or several numbers."""
-        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
-
-    def transpose(self, *axes: Any) -> DualArray:
-        """``np.transpose``; the axes are a tuple or several numbers."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
-            (axes,) = axes
-        return FUNCTIONS[np.transpose](self, axes or None)
-
-    def flatten(self, order: str = "C") -> DualArray:
-        """A copy in one row."""
-        return FUNCTIONS[np.ravel](self, order=order).copy()
 
     def copy(self, order: str = "C") -> DualArray:
         """A copy, in C order."""
@@ -255,44 +218,9 @@ class DualArray(NDArrayOperatorsMixin):
             raise TypeError(f"a DualArray holds float64 or float32 and does not become {dtype}: use x.values.astype")
         return cast(self, dtype) if dtype != self.dtype else self.copy() if copy else self
 
-    def tolist(self) -> Any:
-        """Nested lists of Duals."""
-        return [row.tolist() if isinstance(row, DualArray) else row for row in self] if self.ndim else self[()]
-
-    def item(self, *index: Any) -> Any:
-        """The element at ``index``, which may be omitted if there is but one."""
-        if index:
-            return self[index] if len(index) > 1 else self.reshape(-1)[index]
-        if self.size != 1:
-            raise ValueError("can only convert an array of size 1 to a scalar")
-        return self.reshape(-1)[0]
-
-    def fill(self, value: Any) -> None:
-        """Set all elements."""
-        self[...] = value
-
-    def sort(self, axis: int = -1, kind: Any = None) -> None:
-        """Sort in place."""
-        self[...] = np.sort(self, axis, kind)
-
-
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: DualArray, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    method.__name__ = function.__name__
-    method.__doc__ = f"``np.{function.__name__}``."
-    return method
-
-
-for _function in (
-    *(np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot),
-    *(np.max, np.mean, np.min, np.nonzero, np.prod, np.ravel, np.repeat, np.round, np.searchsorted, np.squeeze),
-    *(np.std, np.sum, np.swapaxes, np.take, np.trace, np.var),
-):
-    setattr(DualArray, _function.__name__, _method(_function))
 
 Dual.batch = DualArray
+Function.on_arrays = staticmethod(lambda function, *arrays: implementations()[Function](function, *arrays))
 
 
 # --- construction ---------------------------------------------------------------------------
@@ -360,7 +288,7 @@ def as_batch(x: Any) -> Any:
 def operand(x: Any) -> Any:
     """What takes part in an operation, as a DualArray or a plain array."""
     x = as_batch(x)
-    if isinstance(x, np.ma.MaskedArray):
+    if is_masked(x):
         raise TypeError("masked arrays do not mix with duals")
     return x
 
@@ -397,7 +325,7 @@ def _first(x: Any) -> str:
 
 def _real(x: Any, what: str) -> Any:
     """``x`` with integers made floats; a TypeError for numbers that are not float64 or float32."""
-    if isinstance(x, np.ma.MaskedArray):
+    if is_masked(x):
         raise TypeError(f"{what}: masked arrays are not supported")
     if x.dtype.kind in "iu":
         return x.astype(np.float64)

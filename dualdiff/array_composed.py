@@ -53,17 +53,18 @@ def below(x: Any, level: int) -> Any:
 
 
 @composed(np.var)
-def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
     x = batch(x)
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.sum(np.square(deviation), axis=axis, keepdims=keepdims)
-    return total / max(x.size / max(np.size(total), 1) - ddof, 0)
+    deviation = x - np.mean(x, axis=axis, keepdims=True, where=where)
+    total = np.sum(np.square(deviation), axis=axis, keepdims=keepdims, where=where)
+    count = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
+    return total / np.maximum(count - ddof, 0).astype(x.dtype)
 
 
 @composed(np.std)
-def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
     # a tangent of a variance 0 is exactly 0, and so it stays: as norm's at the origin
-    return np.sqrt(_var(x, axis, ddof=ddof, keepdims=keepdims))
+    return np.sqrt(_var(x, axis, ddof=ddof, keepdims=keepdims, where=where))
 
 
 @composed(np.average)

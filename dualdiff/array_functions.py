@@ -79,13 +79,13 @@ def _row(t: Any, axis: Any) -> tuple[Any, int]:
     return (t.reshape(len(t), -1), 1) if axis is None else (t, _after_lanes(axis))
 
 
-def _sum(t: Any, axis: Any = None, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
+def _sum(t: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:
     return np.sum(t, axis=_axes(t, axis), keepdims=keepdims, where=where)
 
 
-def _mean(t: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+def _mean(t: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     count = np.sum(np.broadcast_to(where, t.shape[1:]), axis=axis, keepdims=keepdims)
-    return _sum(t, axis, keepdims, where=where) / count.astype(t.dtype)
+    return _sum(t, axis, keepdims=keepdims, where=where) / count.astype(t.dtype)
 
 
 def _transpose(t: Any, axes: Any = None) -> Any:
@@ -118,7 +118,7 @@ def _flattening(function: Function) -> Function:
 linear(np.sum, _sum)
 linear(np.mean, _mean)
 linear(np.cumsum, lambda t, axis=None: np.cumsum(*_row(t, axis)))
-linear(np.diff, lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)))
+_differences = linear(np.diff, lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)))
 linear(np.trace, lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))))
 linear(np.diagonal, lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))))
 linear(np.transpose, _transpose)
@@ -138,6 +138,19 @@ for _function in (np.tile, np.diag, np.tril, np.triu, np.rot90):
     linear(_function)
 if hasattr(np, "matrix_transpose"):  # NumPy 2
     linear(np.matrix_transpose, lambda t: np.swapaxes(t, -1, -2))
+
+
+@implements(np.diff)
+def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    x = operand(x)
+
+    def end(values: Any) -> Any:
+        values = operand(values)
+        shape = tuple(1 if k == axis % x.ndim else size for k, size in enumerate(x.shape))
+        return values if values.ndim else np.broadcast_to(values, shape)
+
+    parts = [*([] if prepend is None else [end(prepend)]), x, *([] if append is None else [end(append)])]
+    return _differences(parts[0] if len(parts) == 1 else np.concatenate(parts, axis), n, axis)
 
 
 @implements(np.reshape)

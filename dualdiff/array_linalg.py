@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .array import DualArray, _array, aligned, made, operand, plain, top, zeros
-from .array_composed import composed
+from .array_composed import below, composed
 from .array_functions import _after_lanes, batch, implements
 from .array_ufuncs import scaled
 from .dual import level_of
@@ -304,8 +304,10 @@ def _pinv(y: Any, x: Any, dx: Any) -> Any:
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """The solution and the residuals are duals; rank and singular values are those of the values."""
     a, b = operand(a), operand(b)
-    numbers = np.linalg.lstsq(plain(a), plain(b), rcond)
-    x = np.linalg.pinv(a) @ b
-    misfit = a @ x - b
-    residuals = np.sum(np.square(misfit), axis=0, keepdims=b.ndim == 1) if numbers[1].size else numbers[1]
-    return x, residuals, *numbers[2:]
+    level = top(a, b)
+    x, residuals, *others = np.linalg.lstsq(below(a, level), below(b, level), rcond)
+    x = _array(x, (np.linalg.pinv(a) @ b)._tangents, level)
+    if residuals.size:
+        squares = np.sum(np.square(a @ x - b), axis=0, keepdims=b.ndim == 1)
+        residuals = _array(residuals, squares._tangents, level)
+    return x, residuals, *others

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
-from .array import FUNCTIONS, DualArray, _array, as_batch, made, operand, plain, promoted, union
+from .array import FUNCTIONS, DualArray, _array, made, operand, plain, promoted, union
 from .array_functions import _after_lanes, batch, implements, merged_last
 from .array_ufuncs import scaled
 from .dual import level_of
+from .reductions import logsumexp, shift
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------
 
 
 @implements(np.prod)
-def _prod(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+def _prod(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     x = batch(x)
     if where is not True:
         x = np.where(where, x, 1.0)
@@ -60,6 +61,20 @@ def _cumprod(x: Any, axis: Any = None) -> Any:
         return _array(values, np.moveaxis(t, -1, _after_lanes(axis)), x._level)
 
 
+def _in_dtype(function: Any) -> None:
+    """Let a reduction take ``dtype``: it is that of the numbers as this type."""
+    implementation = FUNCTIONS[function]
+
+    @implements(function)
+    @functools.wraps(function)
+    def on_batch(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        return implementation(x if dtype is None else batch(x).astype(dtype), *args, **kwargs)
+
+
+for _function in (np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace):
+    _in_dtype(_function)
+
+
 # --- extremes -------------------------------------------------------------------------------
 
 
@@ -67,13 +82,15 @@ def _extreme(function: Any, index: Any, pair: Any) -> None:
     """``np.max`` as the reduce of ``np.maximum``, or ``np.min``: at a tie it halves at each step."""
 
     @functools.wraps(function)
-    def reduce(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    def reduce(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         x = batch(x)
+        if not x.size and initial is not None:
+            return np.sum(x, axis, keepdims=keepdims) + initial
         if where is not True:
             if initial is None:
                 raise ValueError(f"reduction operation {function.__name__} with where needs an initial value")
             x = np.where(where, x, initial)
-        values = function(x._values, axis=axis, keepdims=keepdims) if x.size or initial is None else initial
+        values = function(x._values, axis=axis, keepdims=keepdims)
         rows = merged_last(plain(x), axis)
         lanes = _merged_lanes(x, axis)
         if (rows == function(rows, axis=-1, keepdims=True)).sum() == rows[..., 0].size:
@@ -110,41 +127,15 @@ def _sort(x: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> An
     return np.take_along_axis(x, np.argsort(plain(x), axis=axis, kind="stable"), axis)
 
 
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The logarithm of the sum of exponentials, log(sum(exp(x))), without overflow.
-
-    Parameters
-    ----------
-    x : an array, batch of duals, or list of numbers or duals.
-    axis : the axis or axes to sum over; all if None.
-    keepdims : whether these axes stay, with length 1.
-
-    Its derivative is softmax(x) = exp(x - logsumexp(x)). The largest element is taken out before
-    exponentiating (Blanchard, Higham and Higham 2021).
-
-    >>> float(logsumexp([1000.0, 1000.0]))
-    1000.6931471805599
-    """
-    x = as_batch(x)
-    if not isinstance(x, DualArray):
-        x = np.asarray(x, float) if x.dtype.kind in "biu" else x
-        largest = _shift(x, axis)
-        with np.errstate(all="ignore"):
-            total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-        return total if keepdims else np.squeeze(total, axis=axis)[()]
+@implements(logsumexp)
+def _logsumexp(x: DualArray, axis: Any, keepdims: bool) -> Any:
     values = logsumexp(x._values, axis, keepdims)
     with np.errstate(all="ignore"):
-        e = np.exp(x._values - _shift(plain(x), axis))
+        e = np.exp(x._values - shift(plain(x), axis))
         total = np.sum(e, axis=axis, keepdims=True)
         softmax = np.where(plain(total) == 0, 0.0, e / total)
         axes = tuple(range(1, x.ndim + 1)) if axis is None else _after_lanes(axis)
         return made(values, np.sum(scaled(softmax, x._tangents), axis=axes, keepdims=keepdims), x._level)
-
-
-def _shift(x: np.ndarray, axis: Any) -> np.ndarray:
-    """The largest elements, where they are finite, else 0."""
-    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(largest), largest, x.dtype.type(0))
 
 
 # --- functions that look at values alone ----------------------------------------------------
@@ -177,8 +168,8 @@ for _function in (
 
 def _filled_like(function: Any, value: float) -> None:
     @implements(function)
-    def filled(x: Any, *, shape: Any = None) -> Any:
-        return np.full_like(x, value, shape=shape)
+    def filled(x: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+        return np.full_like(x, value, dtype=dtype, shape=shape)
 
 
 for _function, _value in ((np.zeros_like, 0.0), (np.ones_like, 1.0), (np.empty_like, 0.0)):
@@ -186,11 +177,14 @@ for _function, _value in ((np.zeros_like, 0.0), (np.ones_like, 1.0), (np.empty_l
 
 
 @implements(np.full_like)
-def _full_like(x: Any, fill_value: Any, *, shape: Any = None) -> DualArray:
-    """A new batch of the kind of ``x``, and of ``fill_value`` too."""
+def _full_like(x: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """A new batch of the kind of ``x``, and of ``fill_value`` too; a plain array of a type that no dual has."""
     x, fill = operand(x), operand(fill_value)
     shape = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    result = promoted(np.zeros(shape, x.dtype), union(x, fill))
+    dtype = x.dtype if dtype is None else np.dtype(dtype)
+    if dtype.char not in "fd":
+        return np.full(shape, fill, dtype)
+    result = promoted(np.zeros(shape, dtype), union(x, fill))
     result[...] = fill
     return result
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .array import DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
 from .dual import Dual, level_of, no_rule
+from .function import Function
 from .rules import FLAT, RULES, VALUE_ONLY
 
 COMPOSED: dict[Any, Callable[..., Any]] = {}
@@ -37,7 +38,7 @@ def ufunc(function: Any, method: str, *inputs: Any, out: Any = None, where: Any 
     return result if out is None and where is True else _stored(result, out, where)
 
 
-DualArray.ufunc = staticmethod(ufunc)
+FUNCTIONS.update({np.ufunc: ufunc, Function: kernels.on_arrays})
 
 
 def _bare(x: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -255,11 +256,13 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     y = foreign.call(call, *values) if some_foreign else call(*values)
     if function in VALUE_ONLY:
         return y
+    if isinstance(y, _COMPLEX):
+        y = _real(y, values)
     lanes = {len(a._tangents) for a, dual in zip(args, duals, strict=True) if dual}
     if len(lanes) > 1:
         raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
     if function in FLAT:
-        return _dual(y, (0.0,) * lanes.pop(), level)
+        return _dual(y, (0 if some_foreign else 0.0,) * lanes.pop(), level)
     rule = RULES.get(function)
     if rule is None:
         raise no_rule(function)
@@ -268,17 +271,27 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     with np.errstate(all="ignore"):
         if some_foreign:
             namespace = foreign.namespace_of(*values)
-            numbers = [namespace.exact(v) for v in (*values, y)]
+            operands = [namespace.exact(v) for v in (*values, y)]
         else:
-            numbers = [np.float64(v) if type(v) is float else v for v in (*values, y)]
+            operands = [np.float64(v) if type(v) is float else v for v in (*values, y)]
         for i, dual in enumerate(duals):
             if dual:
                 partial = rule.partial(i, active)
                 if some_foreign:
                     partial = namespace.partial(partial, i, function)
-                partials.append(partial(*numbers))
+                partials.append(partial(*operands))
         tangents = [a._tangents for a, dual in zip(args, duals, strict=True) if dual]
         return _dual(y, chain.pushforward(partials, tangents, scaled), level)
+
+
+_COMPLEX = (complex, np.complexfloating)
+
+
+def _real(y: Any, values: Sequence[Any]) -> float:
+    """Where Python's power of a negative float is complex, NumPy's NaN."""
+    if any(isinstance(v, _COMPLEX) for v in values):
+        raise TypeError("a Dual is real and does not mix with complex numbers")
+    return math.nan
 
 
 def scaled(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] = chain.scaled) -> Any:
@@ -334,6 +347,8 @@ def _reflected(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
 def _unary(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: apply(function, call, self)
 
+
+numbers.Number.register(Dual)  # so that np.isscalar says what it says of the plain number
 
 _BINARY = {
     "add": np.add,

@@ -11,7 +11,6 @@ import math
 import operator
 import types
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from numbers import Rational
 from typing import Any, ClassVar
 
@@ -186,6 +185,8 @@ def _copysign(x: Any, y: Any) -> Any:
 
 @functools.cache
 def _rational() -> Namespace:
+    from fractions import Fraction  # who holds a fraction has it imported already
+
     # 1.0 in a rule text means the number one: keep fractions exact
     return Namespace(
         "Fraction",

@@ -42,7 +42,7 @@ class Function:
             if override is not None and not isinstance(arg, (np.ndarray, np.generic)):
                 return override(arg, self, "__call__", *args)
         if all(isinstance(a, (bool, int, float, np.generic, np.ndarray, list, tuple)) for a in args):
-            return Function.on_arrays(self, *map(np.asarray, args))
+            return Function.on_arrays(self, *map(np.asanyarray, args))
         return Function.on_foreign(self, *args)
 
     def __repr__(self) -> str:

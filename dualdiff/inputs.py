@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def as_input(x: Any, name: str) -> Any:
     """
     if level_of(x) > 0 or type(x) is float or type(x) is np.float64:
         return x
-    if isinstance(x, np.ma.MaskedArray):
+    if is_masked(x):
         raise TypeError(f"{name} is a masked array: pass its data, or x.filled(...)")
     if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
         return float(x)
@@ -43,6 +44,11 @@ def as_input(x: Any, name: str) -> Any:
     if array.flags.carray and array.dtype.isnative:
         return array
     return np.array(array, dtype=dtype, order="C")
+
+
+def is_masked(x: Any) -> bool:
+    """Whether ``x`` is a masked array. There is none before numpy.ma is imported, which takes a while."""
+    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
 def as_argnums(argnums: Any, name: str = "argnums") -> int | tuple[int, ...]:

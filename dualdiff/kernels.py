@@ -18,6 +18,7 @@ import numpy as np
 
 from . import chain
 from .function import Function
+from .inputs import is_masked
 from .rules import RULES
 
 BLOCK = 512
@@ -63,15 +64,15 @@ def elementwise(
     return y.reshape(stored).transpose(back), dy.reshape((lanes, *stored)).transpose(0, *(back + 1))
 
 
-def _on_arrays(function: Function, *arrays: np.ndarray) -> Any:
+def on_arrays(function: Function, *arrays: np.ndarray) -> Any:
+    """A function of ours over plain arrays."""
+    if any(map(is_masked, arrays)):
+        raise TypeError(f"{function.__name__} does not take masked arrays: pass the data, or x.filled(...)")
     dtype = np.result_type(*arrays, *(np.float64 for a in arrays if a.dtype.kind in "biu"))
     if dtype.char not in "fd":
         raise TypeError(f"{function.__name__} takes arrays of float64 or float32, not {dtype}")
     y, _ = elementwise(function, (), [np.require(a, dtype, "A") for a in arrays], [None] * len(arrays))
     return y if y.ndim else y[()]
-
-
-Function.on_arrays = staticmethod(_on_arrays)
 
 
 # --- operands as tables of rows and columns -------------------------------------------------

@@ -13,17 +13,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .array import DualArray, as_batch, lift, zeros
-from .dual import Dual, _dual, fresh_level, level_of
-from .inputs import as_argnums, as_callable, as_chunk, as_input, check_memory
-
-DEFAULT_CHUNK = 64
-"""Tangents per pass of a Python function: enough that a pass over them costs more than the interpreter."""
+from .inputs import as_argnums, as_callable, as_chunk, as_input
+from .interpreted import interpreted_derivative, interpreted_jvp, interpreted_returning, interpreted_transform
 
 
 def derivative(f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None) -> Callable[..., Any]:
@@ -224,12 +220,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         from .compiled.drivers import compiled_jvp
 
         return compiled_jvp(f, len(xs))(*xs, *vs)
-    with fresh_level(*xs, *vs) as level:
-        lanes = [_in_one_lane(v) for v in vs]
-        y = _evaluated(f, [_lifted(x, t, level) for x, t in zip(xs, lanes, strict=True)], {})
-        return _structured(y, lambda part: _value(part, level)), _structured(
-            y, lambda part: _tangents(part, level, 1)[0]
-        )
+    return interpreted_jvp(f, xs, vs)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -281,19 +272,7 @@ def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
         from .compiled.drivers import returning
 
         return returning(f, out)
-
-    @functools.wraps(f, updated=())
-    def returned(*args: Any, **kwargs: Any) -> Any:
-        args, (given,) = _checked(f, args, kwargs, (out,))
-        others = [a for i, a in enumerate(args) if i != out % len(args)]
-        buffer = given.copy()
-        if level_of(others) > 0:
-            buffer = zeros(np.shape(given), max((as_batch(a) for a in others if level_of(a) > 0), key=level_of))
-            buffer[...] = given
-        f(*_replaced(args, (out,), [buffer]), **kwargs)
-        return buffer
-
-    return returned
+    return interpreted_returning(f, out)
 
 
 def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
@@ -305,19 +284,7 @@ def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
         from .compiled.drivers import compiled_transform
 
         return compiled_transform("derivative", f, i, None, with_value)
-
-    @functools.wraps(f, updated=())
-    def transformed(*args: Any, **kwargs: Any) -> Any:
-        args, (x,) = _checked(f, args, kwargs, (i,))
-        with fresh_level(x, args, kwargs) as level:
-            ones = np.ones((1, *np.shape(x)), dtype=_dtype(x))
-            y = _evaluated(f, _replaced(args, (i,), [_lifted(x, ones, level)]), kwargs)
-            if np.ndim(x) > 0:
-                y = _elementwise(y, x, f)
-            slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
-            return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
-
-    return transformed
+    return interpreted_derivative(f, i, with_value)
 
 
 def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> Any:
@@ -328,184 +295,4 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
         from .compiled.drivers import compiled_transform
 
         return compiled_transform(kind, f, argnums, chunk, with_value)
-    indices = argnums if isinstance(argnums, tuple) else (argnums,)
-
-    @functools.wraps(f, updated=())
-    def transformed(*args: Any, **kwargs: Any) -> Any:
-        args, xs = _checked(f, args, kwargs, indices)
-        if not isinstance(argnums, tuple) and np.ndim(xs[0]) == 0:
-            raise ValueError(f"{kind} expects an array, not a number: perhaps you want derivative({_name(f)})")
-        value, columns = _passes(kind, f, args, kwargs, indices, xs, chunk or DEFAULT_CHUNK)
-        sizes = np.cumsum([np.size(x) for x in xs])[:-1]
-        shape = np.shape(value)
-        blocks = [
-            _as_dtype(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x)), x)
-            for block, x in zip(np.split(columns, sizes), xs, strict=True)
-        ]
-        result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
-        return (value, result) if with_value else result
-
-    return transformed
-
-
-# --- passes of a Python function ------------------------------------------------------------
-
-
-def _passes(
-    kind: str,
-    f: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    indices: Sequence[int],
-    xs: Sequence[Any],
-    chunk: int,
-) -> tuple[Any, Any]:
-    """The value of f, and its derivatives by all elements of ``xs``, along the first axis."""
-    n = sum(np.size(x) for x in xs)
-    value: Any = None
-    columns = []
-    with fresh_level(xs, args, kwargs) as level:
-        for start in range(0, max(n, 1), chunk):
-            lanes = min(chunk, n - start)
-            duals = [_lifted(x, seeds, level) for x, seeds in zip(xs, _seeds(xs, start, lanes), strict=True)]
-            y = as_batch(_evaluated(f, _replaced(args, indices, duals), kwargs))
-            if kind == "gradient" and np.shape(y) != ():
-                raise ValueError(
-                    f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: "
-                    f"perhaps you want jacobian({_name(f)})"
-                )
-            if start == 0:
-                value = _value(y, level)
-                check_memory(np.size(value) * n * 8, f"{kind} of {_name(f)}")
-            elif np.shape(y) != np.shape(value):
-                raise ValueError(
-                    f"{_name(f)} returned shape {np.shape(value)} in the first pass and {np.shape(y)} in a later one"
-                )
-            columns.append(_tangents(y, level, lanes))
-    return value, np.concatenate(columns)
-
-
-def _seeds(xs: Sequence[Any], start: int, lanes: int) -> Iterator[Any]:
-    """For each of ``xs`` its tangents, when lane k is for element ``start + k`` of them all."""
-    for x in xs:
-        seeds = np.zeros((lanes, np.size(x)), dtype=_dtype(x))
-        first = max(start, 0)
-        elements = np.arange(first, min(start + lanes, np.size(x)))
-        seeds[elements - start, elements] = 1
-        yield seeds.reshape((lanes, *np.shape(x)))
-        start -= np.size(x)
-
-
-def _lifted(x: Any, tangents: Any, level: int) -> Any:
-    """``x`` as a dual of a level; arrays are copied, for f may write to them."""
-    if isinstance(x, (np.ndarray, DualArray)):
-        return lift(x.copy(), tangents, level)
-    return _dual(x, tuple(tangents), level)
-
-
-def _in_one_lane(v: Any) -> Any:
-    return v[np.newaxis] if isinstance(v, (np.ndarray, DualArray)) else (v,)
-
-
-def _replaced(args: Sequence[Any], indices: Sequence[int], duals: Sequence[Any]) -> list[Any]:
-    out = list(args)
-    for i, dual in zip(indices, duals, strict=True):
-        out[i] = dual
-    return out
-
-
-def _evaluated(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    y = f(*args, **kwargs)
-    if y is None:
-        raise TypeError(f"{_name(f)} returned None: it must return the value to differentiate")
-    return y
-
-
-def _checked(
-    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Sequence[int]
-) -> tuple[tuple[Any, ...], list[Any]]:
-    """The arguments, those to differentiate by made positional and checked."""
-    missing = [i for i in indices if not -len(args) <= i < len(args)]
-    if missing:
-        args = _positional(f, args, kwargs, missing[0])
-    return args, [as_input(_plain_batch(args[i]), f"argument {i} of {_name(f)}") for i in indices]
-
-
-def _positional(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> tuple[Any, ...]:
-    """The arguments with those given by keyword or default in their places; ``kwargs`` loses them."""
-    import inspect  # slow to import, and rarely needed
-
-    try:
-        bound = inspect.signature(f).bind(*args, **kwargs)
-    except ValueError:  # a builtin without a signature
-        bound = None
-    if bound is not None:
-        bound.apply_defaults()
-        if -len(bound.args) <= index < len(bound.args):
-            kwargs.clear()
-            kwargs.update(bound.kwargs)
-            return bound.args
-    raise ValueError(
-        f"{_name(f)} was called with {len(args)} arguments, so there is no argument number {index} to differentiate by"
-    )
-
-
-def _plain_batch(x: Any) -> Any:
-    """A list or object array of duals, from an outer derivative, as one batch."""
-    return as_batch(x) if isinstance(x, (list, tuple, np.ndarray)) and level_of(x) > 0 else x
-
-
-def _name(f: Any) -> str:
-    return getattr(f, "__name__", type(f).__name__)
-
-
-# --- reading results ------------------------------------------------------------------------
-
-
-def _structured(y: Any, read: Callable[[Any], Any]) -> Any:
-    """``read`` applied to every number and array in the result of f."""
-    if isinstance(y, tuple):
-        cells = [_structured(cell, read) for cell in y]
-        return type(y)(*cells) if hasattr(y, "_fields") else tuple(cells)
-    if isinstance(y, list):
-        return [_structured(cell, read) for cell in y]
-    if isinstance(y, dict):
-        return {key: _structured(cell, read) for key, cell in y.items()}
-    return read(as_batch(y))
-
-
-def _value(y: Any, level: int) -> Any:
-    """The value of a result at a level; a dual of a lower level is a constant."""
-    if level_of(y) != level:
-        return y
-    return y.value if isinstance(y, Dual) else y.values
-
-
-def _tangents(y: Any, level: int, lanes: int) -> Any:
-    """The tangents of a result at a level, along the first axis; zeros for a constant."""
-    if level_of(y) == level:
-        return as_batch(y.tangents) if isinstance(y, Dual) else y.tangents
-    return np.zeros((lanes, *np.shape(y)))
-
-
-def _elementwise(y: Any, x: Any, f: Any) -> Any:
-    y = as_batch(y)
-    if np.shape(y) == ():
-        y = np.broadcast_to(y, np.shape(x))
-    if np.shape(y) != np.shape(x):
-        raise ValueError(
-            f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} "
-            f"of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})"
-        )
-    return y
-
-
-def _dtype(x: Any) -> Any:
-    return np.float32 if getattr(x, "dtype", None) == np.float32 else np.float64
-
-
-def _as_dtype(derivative: Any, x: Any) -> Any:
-    """float32 for float32: other constants in f may have made it float64."""
-    if _dtype(x) == np.float32 and isinstance(derivative, (np.ndarray, np.floating)):
-        return derivative.astype(np.float32)
-    return derivative
+    return interpreted_transform(kind, f, argnums, chunk, with_value)

@@ -303,6 +303,8 @@ def test_functions_of_the_table_on_plain_arrays() -> None:
     assert erf(np.zeros((0, 2))).shape == (0, 2)
     with pytest.raises(TypeError, match="complex"):
         erf(np.array([1j]))
+    with pytest.raises(TypeError, match="masked"):
+        erf(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
 # --- mixing ---------------------------------------------------------------------------------

@@ -44,7 +44,13 @@ MATRIX: dict[str, Callable[[Any], Any]] = {
     "prod where": lambda x: np.prod(x, axis=1, where=mask),
     "var": np.var,
     "var 0 ddof": lambda x: np.var(x, axis=0, ddof=1),
+    "var where": lambda x: np.var(x, where=mask),
+    "std where": lambda x: np.std(x, axis=0, ddof=1, where=mask),
     "std": lambda x: x.std(),
+    "sum dtype": lambda x: np.sum(x, axis=1, dtype=float),
+    "diff prepend": lambda x: np.diff(x, prepend=0.5),
+    "diff both ends": lambda x: np.diff(x, 2, axis=0, prepend=x[:1] * 2, append=np.ones((1, 4))),
+    "diff of a constant": lambda x: np.diff(matrix.T, append=x[:, :1]),
     "std 1 keepdims": lambda x: np.std(x, axis=1, keepdims=True),
     "average": lambda x: np.average(x, axis=1, weights=weights),
     "average by weights": lambda x: np.average(matrix.T, weights=x * x),
@@ -294,8 +300,50 @@ def test_unsupported_function_is_named() -> None:
     x = DualArray([1.0, 2.0], [[1.0, 0.0]])
     with pytest.raises(TypeError, match="unwrap is not supported"):
         np.unwrap(x)
-    with pytest.raises(TypeError, match="dtype"):
-        np.sum(x, dtype=np.float32)
+    with pytest.raises(TypeError, match="does not become int64"):
+        np.sum(x, dtype=int)
+
+
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.max, np.mean], ids=lambda f: f.__name__)
+def test_arguments_that_are_not_supported_by_position_are_not_mistaken(function: Any) -> None:
+    # in NumPy's own order dtype and out come before keepdims and initial
+    with pytest.raises(TypeError, match="positional"):
+        function(DualArray([1.0, 2.0], [[1.0, 0.0]]), 0, None, None, True)
+
+
+@pytest.mark.parametrize("function", [np.sum, np.clip, np.cumsum, np.dot, np.max, np.round], ids=lambda f: f.__name__)
+def test_out_is_written_and_returned(function: Any) -> None:
+    x = DualArray([[3.0, 2.0], [1.5, 4.0]], [[[1.0, 0.0], [0.0, 2.0]]])
+    rest = {np.clip: (2.0, 3.0), np.dot: (np.ones((2, 2)),), np.round: ()}.get(function, (0,))
+    expected = function(x, *rest)
+    out = np.ones_like(expected)
+    assert function(x, *rest, out=out) is out
+    np.testing.assert_array_equal(out.values, expected.values)
+    np.testing.assert_array_equal(out.tangents, expected.tangents)
+    with pytest.raises(TypeError, match="zeros_like"):
+        function(x, *rest, out=np.ones(expected.shape))
+
+
+def test_dtype_of_new_batches() -> None:
+    x = DualArray([1.0, 2.0], [[1.0, 0.0]])
+    for function in (np.zeros_like, np.ones_like, np.empty_like):
+        assert isinstance(function(x, dtype=float), DualArray)
+        assert function(x, dtype=np.float32).dtype == np.float32
+        assert type(function(x, dtype=int)) is np.ndarray
+        assert function(x, bool).dtype == bool
+    assert np.full_like(x, 2, dtype=float).values.tolist() == [2.0, 2.0]
+    assert np.sum(x.astype(np.float32), dtype=float).value.dtype == np.float64
+
+
+@pytest.mark.parametrize("function", [np.max, np.min])
+def test_extremes_of_nothing_are_their_initial_value(function: Any) -> None:
+    x = DualArray(np.zeros((0, 3)), np.zeros((2, 0, 3)))
+    np.testing.assert_array_equal(function(x, axis=0, initial=2.0).values, [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(function(x, axis=0, initial=2.0).tangents, np.zeros((2, 3)))
+    assert function(x, initial=1.0).tangents == (0.0, 0.0)
+    assert function(x, axis=1, initial=1.0, keepdims=True).shape == (0, 1)
+    with pytest.raises(ValueError, match="no identity"):
+        function(x)
 
 
 def test_plain_target_of_copyto() -> None:

@@ -192,6 +192,23 @@ def test_power_when_both_vary(power: Any, x: float, p: float, by_base: float, by
     assert [signed(d + 0) for d in computed] == [signed(by_base + 0.0), signed(by_exponent + 0.0)]
 
 
+@pytest.mark.parametrize("power", [lambda: Dual(-2.0, 1.0) ** 0.5, lambda: (-2.0) ** Dual(0.5, 1.0)])
+def test_a_power_that_python_makes_complex_is_nan(power: Any) -> None:
+    assert math.isnan(power().value)
+    assert math.isnan(power().tangents[0])
+
+
+@pytest.mark.parametrize("number", [1j, np.complex128(1j), np.complex64(1)])
+def test_complex_numbers_are_refused(number: Any) -> None:
+    for operation in (lambda x: x + number, lambda x: number * x, lambda x: np.power(x, number)):
+        with pytest.raises(TypeError, match="complex"):
+            operation(Dual(2.0, 1.0))
+
+
+def test_a_dual_counts_as_a_number() -> None:
+    assert np.isscalar(Dual(2.0, 1.0))
+
+
 @pytest.mark.parametrize(("p", "expected"), [(2.0, 0), (0.5, 0), (0.0, -inf), (-1.0, -inf)])
 def test_power_of_zero_by_its_exponent(p: float, expected: float) -> None:
     assert derivatives(lambda p: 0.0**p, p) == (expected,)

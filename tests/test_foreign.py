@@ -48,6 +48,12 @@ def test_fractions_stay_exact(f, x, first, second):
     assert isinstance(slope(f, x), (int, Fraction))
 
 
+def test_steps_of_fractions_stay_exact():
+    x = Dual(Fraction(5, 3), Fraction(1))
+    for y in (x // 1 * x, np.floor(x) * x, round(x, 0) * x, x % 1 * x):
+        assert all(isinstance(t, Fraction) for t in y.tangents)
+
+
 def test_sum_of_a_thousand_fractions_is_exact():
     assert slope(lambda x: sum(x / k for k in range(1, 1000)), Fraction(1)) == sum(
         Fraction(1, k) for k in range(1, 1000)

@@ -98,6 +98,28 @@ def test_importing_dualdiff_does_not_load_numba() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_importing_dualdiff_loads_little_beside_numpy() -> None:
+    program = "import sys, numpy; before = set(sys.modules); import dualdiff; print(*set(sys.modules) - before)"
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    modules = set(run.stdout.split())
+    assert {name for name in modules if name.partition(".")[0] != "dualdiff"} <= {"__future__", "threading"}
+    assert not modules & {"dualdiff.kernels", "dualdiff.array_functions", "dualdiff.array_reductions"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "assert np.allclose(dualdiff.erf(np.zeros(2)), 0)",
+        "assert dualdiff.logsumexp([1.0, dualdiff.Dual(1.0, 2.0)]).tangents == (1.0,)",
+        "assert (dualdiff.Dual(1.0, 1.0) * np.ones(2)).shape == (2,)",
+        "assert np.sum(dualdiff.DualArray([1.0, 2.0], [[1.0, 1.0]])).tangents == (2.0,)",
+        "assert np.sinc(dualdiff.Dual(1.0, 1.0)).tangents == (-1.0,)",
+    ],
+)
+def test_what_is_loaded_late_is_there_at_the_first_call(first: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import numpy as np, dualdiff\n{first}"], check=True)
+
+
 def test_a_dual_is_typed_if_numba_comes_later() -> None:
     program = (
         "from dualdiff import Dual\n"

@@ -1,0 +1,105 @@
+"""The methods of NumPy's arrays that are NumPy functions called in another way, for DualArray to inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+
+class ArrayMethods(NDArrayOperatorsMixin):
+    """Operators and methods of an array in terms of its indexing and of NumPy functions of it."""
+
+    __slots__ = ()
+
+    @property
+    def T(self) -> Any:  # noqa: N802
+        """The transposed view."""
+        return np.transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The array itself."""
+        return self
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    # --- conversions, which never lose a derivative silently ---
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "a DualArray does not become a float: that would lose its derivative. "
+            "Use np.sin(x) rather than math.sin(x), or x.values for the numbers alone"
+        )
+
+    def __int__(self) -> int:
+        raise TypeError("a DualArray does not become an int: use x.values for the numbers alone")
+
+    def __complex__(self) -> complex:
+        raise TypeError("a DualArray is real and does not become complex")
+
+    def tolist(self) -> Any:
+        """Nested lists of Duals."""
+        return [row.tolist() if isinstance(row, ArrayMethods) else row for row in self] if self.ndim else self[()]
+
+    def item(self, *index: Any) -> Any:
+        """The element at ``index``, which may be omitted if there is but one."""
+        if index:
+            return self[index] if len(index) > 1 else self.reshape(-1)[index]
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a scalar")
+        return self.reshape(-1)[0]
+
+    # --- functions with another order of arguments, or in place ---
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """``np.reshape``; the new shape is a tuple or several numbers."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """``np.transpose``; the axes are a tuple or several numbers."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            (axes,) = axes
+        return np.transpose(self, axes or None)
+
+    def flatten(self, order: str = "C") -> Any:
+        """A copy in one row."""
+        return np.ravel(self, order=order).copy()
+
+    def fill(self, value: Any) -> None:
+        """Set all elements."""
+        self[...] = value
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort in place."""
+        self[...] = np.sort(self, axis, kind)
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: ArrayMethods, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = function.__name__
+    method.__doc__ = f"``np.{function.__name__}``."
+    return method
+
+
+for _function in (
+    *(np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot),
+    *(np.max, np.mean, np.min, np.nonzero, np.prod, np.ravel, np.repeat, np.round, np.searchsorted, np.squeeze),
+    *(np.std, np.sum, np.swapaxes, np.take, np.trace, np.var),
+):
+    setattr(ArrayMethods, _function.__name__, _method(_function))

@@ -1,0 +1,264 @@
+"""Transforms of Python functions, which Python runs on ``Dual`` numbers and ``DualArray`` batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .array import DualArray, as_batch, lift, zeros
+from .dual import _dual, fresh_level, level_of
+from .inputs import as_input, check_memory
+
+DEFAULT_CHUNK = 64
+"""Tangents per pass: enough that a pass over them costs more than the interpreter."""
+
+
+def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., Any]:
+    """The derivative of f by argument i, a number or, elementwise, an array."""
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        args, (x,) = _checked(f, args, kwargs, (i,))
+        with fresh_level(x, args, kwargs) as level:
+            ones = np.ones((1, *np.shape(x)), dtype=_dtype(x))
+            y = _evaluated(f, _replaced(args, (i,), [_lifted(x, ones, level)]), kwargs)
+            if np.ndim(x) > 0:
+                y = _elementwise(y, x, f)
+            y = _batches(y, f)
+            slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
+            return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
+
+    return transformed
+
+
+def interpreted_transform(
+    kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool
+) -> Callable[..., Any]:
+    """The transform ``kind``, "gradient" or "jacobian", of f."""
+    indices = argnums if isinstance(argnums, tuple) else (argnums,)
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        args, xs = _checked(f, args, kwargs, indices)
+        if not isinstance(argnums, tuple) and np.ndim(xs[0]) == 0:
+            raise ValueError(f"{kind} expects an array, not a number: perhaps you want derivative({_name(f)})")
+        value, columns = _passes(kind, f, args, kwargs, indices, xs, chunk or DEFAULT_CHUNK)
+        sizes = np.cumsum([np.size(x) for x in xs])[:-1]
+        shape = np.shape(value)
+        blocks = [
+            _as_dtype(_number_or_array(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x))), x)
+            for block, x in zip(np.split(columns, sizes), xs, strict=True)
+        ]
+        result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
+        return (value, result) if with_value else result
+
+    return transformed
+
+
+def interpreted_jvp(f: Any, xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of f at ``xs`` and its derivative in the direction ``vs``."""
+    with fresh_level(*xs, *vs) as level:
+        lanes = [_in_one_lane(v) for v in vs]
+        y = _batches(_evaluated(f, [_lifted(x, t, level) for x, t in zip(xs, lanes, strict=True)], {}), f)
+        return _structured(y, lambda part: _value(part, level)), _structured(
+            y, lambda part: _tangents(part, level, 1)[0]
+        )
+
+
+def interpreted_returning(f: Any, out: int) -> Callable[..., Any]:
+    """For f that writes its result into argument ``out``, a function that returns it."""
+
+    @functools.wraps(f, updated=())
+    def returned(*args: Any, **kwargs: Any) -> Any:
+        args, (given,) = _checked(f, args, kwargs, (out,))
+        others = [a for i, a in enumerate(args) if i != out % len(args)]
+        buffer = given.copy()
+        if level_of(others) > 0:
+            buffer = zeros(np.shape(given), max((as_batch(a) for a in others if level_of(a) > 0), key=level_of))
+            buffer[...] = given
+        f(*_replaced(args, (out,), [buffer]), **kwargs)
+        return buffer
+
+    return returned
+
+
+# --- passes ---------------------------------------------------------------------------------
+
+
+def _passes(
+    kind: str,
+    f: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    indices: Sequence[int],
+    xs: Sequence[Any],
+    chunk: int,
+) -> tuple[Any, Any]:
+    """The value of f, and its derivatives by all elements of ``xs``, along the first axis."""
+    n = sum(np.size(x) for x in xs)
+    value: Any = None
+    columns = []
+    with fresh_level(xs, args, kwargs) as level:
+        for start in range(0, max(n, 1), chunk):
+            lanes = min(chunk, n - start)
+            duals = [_lifted(x, seeds, level) for x, seeds in zip(xs, _seeds(xs, start, lanes), strict=True)]
+            y = _batch(_evaluated(f, _replaced(args, indices, duals), kwargs), f)
+            if kind == "gradient" and np.shape(y) != ():
+                raise ValueError(
+                    f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: "
+                    f"perhaps you want jacobian({_name(f)})"
+                )
+            if start == 0:
+                value = _value(y, level)
+                check_memory(np.size(value) * n * 8, f"{kind} of {_name(f)}")
+            elif np.shape(y) != np.shape(value):
+                raise ValueError(
+                    f"{_name(f)} returned shape {np.shape(value)} in the first pass and {np.shape(y)} in a later one"
+                )
+            columns.append(_tangents(y, level, lanes))
+    return value, np.concatenate(columns)
+
+
+def _seeds(xs: Sequence[Any], start: int, lanes: int) -> Iterator[Any]:
+    """For each of ``xs`` its tangents, when lane k is for element ``start + k`` of them all."""
+    for x in xs:
+        seeds = np.zeros((lanes, np.size(x)), dtype=_dtype(x))
+        first = max(start, 0)
+        elements = np.arange(first, min(start + lanes, np.size(x)))
+        seeds[elements - start, elements] = 1
+        yield seeds.reshape((lanes, *np.shape(x)))
+        start -= np.size(x)
+
+
+def _lifted(x: Any, tangents: Any, level: int) -> Any:
+    """``x`` as a dual of a level; arrays are copied, for f may write to them."""
+    if isinstance(x, (np.ndarray, DualArray)):
+        return lift(x.copy(), tangents, level)
+    return _dual(x, tuple(tangents), level)
+
+
+def _in_one_lane(v: Any) -> Any:
+    return v[np.newaxis] if isinstance(v, (np.ndarray, DualArray)) else (v,)
+
+
+def _replaced(args: Sequence[Any], indices: Sequence[int], duals: Sequence[Any]) -> list[Any]:
+    out = list(args)
+    for i, dual in zip(indices, duals, strict=True):
+        out[i] = dual
+    return out
+
+
+def _evaluated(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    y = f(*args, **kwargs)
+    if y is None:
+        raise TypeError(f"{_name(f)} returned None: it must return the value to differentiate")
+    return y
+
+
+def _checked(
+    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], indices: Sequence[int]
+) -> tuple[tuple[Any, ...], list[Any]]:
+    """The arguments, those to differentiate by made positional and checked."""
+    missing = [i for i in indices if not -len(args) <= i < len(args)]
+    if missing:
+        args = _positional(f, args, kwargs, missing[0])
+    if len({i % len(args) for i in indices}) < len(indices):
+        raise ValueError(f"argnums must name each argument of {_name(f)} once, not {tuple(indices)}")
+    return args, [as_input(_plain_batch(args[i]), f"argument {i} of {_name(f)}") for i in indices]
+
+
+def _positional(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> tuple[Any, ...]:
+    """The arguments with those given by keyword or default in their places; ``kwargs`` loses them."""
+    import inspect  # slow to import, and rarely needed
+
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except ValueError:  # a builtin without a signature
+        bound = None
+    if bound is not None:
+        bound.apply_defaults()
+        if -len(bound.args) <= index < len(bound.args):
+            kwargs.clear()
+            kwargs.update(bound.kwargs)
+            return bound.args
+    raise ValueError(
+        f"{_name(f)} was called with {len(args)} arguments, so there is no argument number {index} to differentiate by"
+    )
+
+
+def _plain_batch(x: Any) -> Any:
+    """A list or object array of duals, from an outer derivative, as one batch."""
+    return as_batch(x) if isinstance(x, (list, tuple, np.ndarray)) and level_of(x) > 0 else x
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+# --- reading results ------------------------------------------------------------------------
+
+
+def _batch(y: Any, f: Any) -> Any:
+    """A number, an array, or lists of them that f returned, as a batch or a plain array."""
+    y = as_batch(y)
+    if y.dtype.kind not in "biuf":
+        raise TypeError(f"{_name(f)} returned {y.dtype}: derivatives are of real numbers")
+    return y
+
+
+def _batches(y: Any, f: Any) -> Any:
+    """What f returned, with batches and plain arrays in the place of numbers."""
+    return _structured(y, lambda part: _batch(part, f))
+
+
+def _structured(y: Any, read: Callable[[Any], Any]) -> Any:
+    """``read`` applied to every number and array in the result of f."""
+    if isinstance(y, tuple):
+        cells = [_structured(cell, read) for cell in y]
+        return type(y)(*cells) if hasattr(y, "_fields") else tuple(cells)
+    if isinstance(y, list):
+        return [_structured(cell, read) for cell in y]
+    if isinstance(y, dict):
+        return {key: _structured(cell, read) for key, cell in y.items()}
+    return read(y)
+
+
+def _value(y: Any, level: int) -> Any:
+    """The value of a result at a level; a dual of a lower level is a constant."""
+    return _number_or_array(y.values if level_of(y) == level else y)
+
+
+def _number_or_array(x: Any) -> Any:
+    """An array of shape () as the number in it."""
+    return x if x.ndim else x[()]
+
+
+def _tangents(y: Any, level: int, lanes: int) -> Any:
+    """The tangents of a result at a level, along the first axis; zeros for a constant."""
+    return y.tangents if level_of(y) == level else np.zeros((lanes, *y.shape))
+
+
+def _elementwise(y: Any, x: Any, f: Any) -> Any:
+    y = as_batch(y)
+    if np.shape(y) == ():
+        y = np.broadcast_to(y, np.shape(x))
+    if np.shape(y) != np.shape(x):
+        raise ValueError(
+            f"derivative by an array expects an elementwise function: {_name(f)} made shape {np.shape(y)} "
+            f"of shape {np.shape(x)}; perhaps you want jacobian({_name(f)})"
+        )
+    return y
+
+
+def _dtype(x: Any) -> Any:
+    return np.float32 if getattr(x, "dtype", None) == np.float32 else np.float64
+
+
+def _as_dtype(derivative: Any, x: Any) -> Any:
+    """float32 for float32: other constants in f may have made it float64."""
+    if _dtype(x) == np.float32 and isinstance(derivative, (np.ndarray, np.floating)):
+        return derivative.astype(np.float32)
+    return derivative
