@@ -22,6 +22,7 @@ FLOORS = [
     "inputs",
     "compiled.linked",
     "compiled.types",
+    "compiled.arithmetic",
     "compiled.seeding",
     "compiled.scalars",
     "compiled.loops",

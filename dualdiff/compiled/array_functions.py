@@ -17,6 +17,7 @@ from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import overload, overload_method
 
+from .arithmetic import value
 from .loops import (
     applies,
     assign,
@@ -32,7 +33,7 @@ from .loops import (
     teach,
     values_of,
 )
-from .types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array, value
+from .types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array
 
 compiled = njit(**CALLED)
 

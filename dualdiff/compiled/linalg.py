@@ -17,6 +17,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
+from .arithmetic import pushforward
 from .array_functions import bare, compiled, implements, is_none
 from .loops import (
     assign,
@@ -31,7 +32,7 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
-from .types import CALLED, new_array, pushforward
+from .types import CALLED, new_array
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 

@@ -21,19 +21,8 @@ from numba.extending import models, overload, overload_method, register_model
 
 from ..function import Function
 from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
-from .types import (
-    OPTIONS,
-    DualType,
-    constant_like,
-    is_dual,
-    is_number,
-    level_of,
-    pushforward,
-    pushforward2,
-    seeded,
-    tangent_at,
-    value,
-)
+from .arithmetic import constant_like, pushforward, pushforward2, seeded, tangent_at, value
+from .types import OPTIONS, DualType, is_dual, is_number, level_of
 
 
 @functools.cache

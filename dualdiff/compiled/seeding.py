@@ -23,6 +23,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
+from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
 from .types import (
     LANES,
     OPTIONS,
@@ -31,20 +32,14 @@ from .types import (
     TangentsType,
     array_of,
     constant,
-    is_at_level,
     is_dual,
     is_number,
-    kind_of,
     level_of,
     make,
     new_array,
     packed,
     parts,
-    result_base,
-    tangent_at,
     unpacked,
-    value,
-    value_at,
 )
 
 BORROWING = {**OPTIONS, "_nrt": False}
