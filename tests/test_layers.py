@@ -24,6 +24,8 @@ FLOORS = [
     "compiled.types",
     "compiled.arithmetic",
     "compiled.seeding",
+    "compiled.results",
+    "compiled.text",
     "compiled.scalars",
     "compiled.loops",
     "compiled.array_functions",

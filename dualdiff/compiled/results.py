@@ -1,0 +1,325 @@
+"""What a compiled driver does with the results: it collects tangents and values.
+
+Each name below is a function for compiled code; ``x`` is a lifted argument: its type tells the level, and a dual
+of a lower level is a constant. ``start`` is as in seeding.py.
+"""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic, overload
+from numba.np import arrayobj
+
+from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
+from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from .types import OPTIONS, TangentsType, is_dual, is_number, new_array, parts, unpacked
+
+empty_early = for_compiled_code("empty_early", "x")
+empty_gradient = for_compiled_code("empty_gradient", "y, x")
+collect_gradient = for_compiled_code("collect_gradient", "result, y, x, start")
+empty_pair = for_compiled_code("empty_pair", "x, everything")
+outputs = for_compiled_code("outputs", "y")
+empty_jacobian = for_compiled_code("empty_jacobian", "y, x")
+collect_jacobian = for_compiled_code("collect_jacobian", "result, y, x, start")
+collect_number = for_compiled_code("collect_number", "result, y, x, start")
+any_nan = for_compiled_code("any_nan", "y")
+value_of = for_compiled_code("value_of", "y, x")
+tangent_of = for_compiled_code("tangent_of", "y, x")
+
+
+@overload(empty_pair, jit_options=OPTIONS)
+def _empty_pair(x, everything):
+    """Room for the values and the derivatives of a function of each number in ``x``."""
+    element = types.TypeRef(base_type(x))
+    return lambda x, everything: (new_array(x.size, element), new_array(x.size, element))
+
+
+@overload(empty_early, jit_options=OPTIONS)
+def _empty_early(x):
+    if isinstance(x, types.Array):
+        element = types.TypeRef(x.dtype.base)
+        return lambda x: new_array(x.shape, element)
+    return lambda x: 0.0
+
+
+@overload(empty_gradient, jit_options=OPTIONS)
+def _empty_gradient(y, x):
+    if isinstance(x, types.Array):
+        element = types.TypeRef(result_base(y, x))
+        return lambda y, x: new_array(x.shape, element)
+    return lambda y, x: tangent_at(y, x, 0)
+
+
+@intrinsic
+def _put_tangents(typingctx, array, i, y):
+    """Store all tangents of ``y`` from element ``i`` of a contiguous array on, and tell whether one is NaN."""
+
+    def codegen(context, builder, sig, args):
+        ary = arrayobj.make_array(array)(context, builder, args[0])
+        tangents = parts(context, builder, y, args[2]).tangents
+        place = builder.bitcast(builder.gep(ary.data, [args[1]]), tangents.type.as_pointer())
+        builder.store(tangents, place, align=4)
+        nans = builder.bitcast(builder.fcmp_unordered("uno", tangents, tangents), ir.IntType(y.n))
+        return builder.icmp_unsigned("!=", nans, ir.Constant(nans.type, 0))
+
+    return types.boolean(array, types.intp, y), codegen
+
+
+@njit(**OPTIONS)
+def _put(result, i, tangent):
+    """Store a tangent in element ``i`` of a contiguous array, and tell whether it is NaN."""
+    put_flat(result, i, tangent)
+    return any_nan(tangent)
+
+
+def _is_vector(result, y, x):
+    """Whether the tangents of ``y`` can be stored as they are."""
+    return is_at_level(y, x) and isinstance(y.tangents, TangentsType) and y.base == result.dtype
+
+
+@overload(collect_gradient, jit_options=BORROWING)
+def _collect_gradient(result, y, x, start):
+    """Fill an array with the tangents of a number, and tell whether one is NaN."""
+    lanes = kind_of(x).n
+
+    if _is_vector(result, y, x):
+
+        def on_vector(result, y, x, start):
+            if start >= 0 and start + lanes <= result.size:
+                return _put_tangents(result, start, y)
+            found = False
+            for i in range(max(start, 0), min(start + lanes, result.size)):
+                found |= _put(result, i, tangent_at(y, x, i - start))
+            return found
+
+        return on_vector
+
+    def on_array(result, y, x, start):
+        found = False
+        for i in range(max(start, 0), min(start + lanes, result.size)):
+            found |= _put(result, i, tangent_at(y, x, i - start))
+        return found
+
+    return on_array
+
+
+def _common(cells):
+    """The type that holds numbers and duals of these types."""
+    element = cpu_target.typing_context.unify_types(*cells)
+    if not (is_dual(element) or is_number(element)):
+        raise TypingError(
+            f"jacobian expects an array, a number, or a tuple or list of numbers, not of {', '.join(map(str, cells))}"
+        )
+    return element if is_dual(element) else types.float64
+
+
+@intrinsic
+def _uniform(typingctx, y):
+    """A tuple of numbers and duals as a tuple of one type."""
+    element = _common(y.types)
+    ty = types.UniTuple(element, len(y.types))
+
+    def codegen(context, builder, sig, args):
+        cells = [context.cast(builder, builder.extract_value(args[0], i), t, element) for i, t in enumerate(y.types)]
+        return context.make_tuple(builder, ty, cells)
+
+    return ty(y), codegen
+
+
+@overload(outputs, jit_options=OPTIONS)
+def _outputs(y):
+    """The result of a vector-valued f as an array: an array as it is, numbers in a tuple or list gathered."""
+    if isinstance(y, types.Array) or is_dual(y) or is_number(y):
+        return lambda y: y
+    if isinstance(y, types.BaseTuple) and len(y.types) == 0:
+        return lambda y: np.empty(0)
+    if isinstance(y, types.BaseTuple):
+        element = types.TypeRef(_common(y.types))
+
+        def on_tuple(y):
+            cells = _uniform(y)
+            out = new_array(len(cells), element)
+            for i in range(len(cells)):
+                out[i] = cells[i]
+            return out
+
+        return on_tuple
+    if isinstance(y, (types.List, types.ListType)) and (is_dual(y.dtype) or is_number(y.dtype)):
+        element = types.TypeRef(_common([y.dtype]))
+
+        def on_list(y):
+            out = new_array(len(y), element)
+            for i in range(len(y)):
+                out[i] = y[i]
+            return out
+
+        return on_list
+    raise TypingError(f"jacobian expects an array, a number, or a tuple or list of numbers, not {y}")
+
+
+@overload(empty_jacobian, jit_options=OPTIONS)
+def _empty_jacobian(y, x):
+    if not isinstance(y, types.Array):
+        return lambda y, x: empty_gradient(y, x)
+    element = types.TypeRef(result_base(y, x))
+    if isinstance(x, types.Array):
+        return lambda y, x: new_array(y.shape + x.shape, element)
+    return lambda y, x: new_array(y.shape, element)
+
+
+@overload(collect_jacobian, jit_options=BORROWING)
+def _collect_jacobian(result, y, x, start):
+    """The same, for an array of results."""
+    lanes = kind_of(x).n
+    if not isinstance(y, types.Array):
+        return lambda result, y, x, start: collect_gradient(result, y, x, start)
+
+    if y.layout == "C" and _is_vector(result, y.dtype, x):
+
+        def on_vectors(result, y, x, start):
+            rows = y.size
+            columns = result.size // rows if rows > 0 else 0
+            first, last = max(start, 0), min(start + lanes, columns)
+            found = False
+            if last - first == lanes:
+                for r in range(rows):
+                    found |= _put_tangents(result, r * columns + start, get_flat(y, r))
+            else:
+                for r in range(rows):
+                    cell = get_flat(y, r)
+                    for i in range(first, last):
+                        found |= _put(result, r * columns + i, tangent_at(cell, x, i - start))
+            return found
+
+        return on_vectors
+
+    def on_array(result, y, x, start):
+        rows = y.size
+        columns = result.size // rows if rows > 0 else 0
+        found = False
+        r = 0
+        for cell in y.flat:
+            for i in range(max(start, 0), min(start + lanes, columns)):
+                found |= _put(result, r * columns + i, tangent_at(cell, x, i - start))
+            r += 1
+        return found
+
+    return on_array
+
+
+@overload(collect_number, jit_options=OPTIONS)
+def _collect_number(result, y, x, start):
+    """The derivatives by a number, which come about in one of the passes."""
+    lanes = kind_of(x).n
+    if not isinstance(result, types.Array):
+        return lambda result, y, x, start: tangent_at(y, x, -start) if 0 <= -start < lanes else result
+
+    def of_array(result, y, x, start):
+        if 0 <= -start < lanes:
+            i = 0
+            for cell in y.flat:
+                put_flat(result, i, tangent_at(cell, x, -start))
+                i += 1
+        return result
+
+    return of_array
+
+
+def _teach_structure(function: Any, on_number: Any, element_type: Any) -> None:
+    """Teach ``function(y, x)``, known on numbers, to results of any structure."""
+    name = function.__name__
+
+    @overload(function, jit_options=OPTIONS)
+    def implementation(y, x):
+        if is_dual(y) or is_number(y):
+            return lambda y, x: on_number(y, x)
+        if isinstance(y, types.Array):
+            element = types.TypeRef(element_type(y, x))
+
+            def on_array(y, x):
+                out = new_array(y.shape, element)
+                flat = out.reshape(out.size)
+                i = 0
+                for cell in y.flat:
+                    flat[i] = on_number(cell, x)
+                    i += 1
+                return out
+
+            return on_array
+        if isinstance(y, types.BaseTuple):
+            # Numba has no comprehension over a tuple of several types: written out
+            cells = "".join(f"{name}(y[{i}], x), " for i in range(len(y.types)))
+            scope = {name: function}
+            exec(f"def on_tuple(y, x):\n    return ({cells})", scope)
+            return scope["on_tuple"]
+        if isinstance(y, (types.List, types.ListType)):
+            return lambda y, x: [function(cell, x) for cell in y]
+        raise TypingError(f"the derivative of a result of type {y} is not defined")
+
+
+@njit(**OPTIONS)
+def _first_tangent(y, x):
+    return tangent_at(y, x, 0)
+
+
+_teach_structure(tangent_of, _first_tangent, result_base)
+_teach_structure(value_of, value_at, lambda y, x: y.dtype.base if is_at_level(y.dtype, x) else y.dtype)
+
+
+@intrinsic
+def _tangents_tuple(typingctx, dual):
+    ty = types.UniTuple(dual.base, dual.n)
+
+    def codegen(context, builder, sig, args):
+        cells = unpacked(builder, dual, parts(context, builder, dual, args[0]).tangents)
+        return context.make_tuple(builder, ty, cells)
+
+    return ty(dual), codegen
+
+
+@overload(any_nan, jit_options=BORROWING)
+def _any_nan(y):
+    """Whether there is a NaN in a result."""
+    if is_dual(y):
+        return lambda y: any_nan(value(y)) or any_nan(_tangents_tuple(y))
+    if is_number(y):
+        return lambda y: y != y
+    if isinstance(y, types.BaseTuple):
+        cells = " or ".join(f"any_nan(y[{i}])" for i in range(len(y.types))) or "False"
+        scope = {"any_nan": any_nan}
+        exec(f"def on_tuple(y):\n    return {cells}", scope)
+        return scope["on_tuple"]
+
+    if isinstance(y, types.Array) and y.layout == "C":
+
+        def on_contiguous(y):
+            found = False
+            for i in range(y.size):
+                found |= any_nan(get_flat(y, i))
+            return found
+
+        return on_contiguous
+
+    def on_sequence(y):
+        found = False
+        for cell in y.flat:
+            found |= any_nan(cell)
+        return found
+
+    def on_list(y):
+        found = False
+        for cell in y:
+            found |= any_nan(cell)
+        return found
+
+    return on_sequence if isinstance(y, types.Array) else on_list

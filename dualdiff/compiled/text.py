@@ -1,0 +1,166 @@
+"""The text of a driver: the function that evaluates an ``@njit`` function on duals and collects its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numba.core import types
+
+from . import results, seeding
+from .types import level_of
+
+HELPERS = {
+    **{name: getattr(seeding, name) for name in ("lift", "lift_along", "seed", "size")},
+    **{
+        name: getattr(results, name)
+        for name in (
+            "value_of",
+            "tangent_of",
+            "outputs",
+            "empty_gradient",
+            "empty_early",
+            "collect_gradient",
+            "empty_jacobian",
+            "collect_jacobian",
+            "collect_number",
+            "empty_pair",
+            "any_nan",
+        )
+    },
+}
+"""What the text calls."""
+
+
+# The arguments are called a0, a1, ... in it; those to differentiate by are lifted to duals x0, x1, ...
+# Their elements are numbered through: those of x1 begin at o1.
+
+
+class Text:
+    """Writes the driver of a transform for one list of argument types.
+
+    ``n`` tangents travel at a time. Unless ``strict``, the driver speculates (see ``DualType``): where it has
+    made a NaN, its answer is that of ``again``. So it is where there are more than ``reach`` numbers to
+    differentiate by.
+    """
+
+    def __init__(
+        self,
+        argtypes: Sequence[types.Type],
+        indices: Sequence[int],
+        starred: bool,
+        n: int,
+        strict: bool,
+        reach: int | None = None,
+    ) -> None:
+        self.names = [f"a{i}" for i in range(len(argtypes))]
+        self.indices = list(indices)
+        self.starred = starred
+        self.n = n
+        self.strict = strict
+        self.reach = reach
+        self.x = [self.names[i] for i in indices]
+        self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
+        self.plain = not any(level_of(t) for t in argtypes)
+        self.level = 1 + max(map(level_of, argtypes))
+        # what may hold duals; Numba warns of functions in tuples
+        holders = [name for name, t in zip(self.names, argtypes, strict=True) if not isinstance(t, types.Dispatcher)]
+        self.everything = f"everything = ({''.join(name + ', ' for name in holders)})"
+
+    def call(self, replaced: Sequence[str]) -> str:
+        """The call of f with other expressions for the arguments to differentiate by."""
+        cells = list(self.names)
+        for i, expression in zip(self.indices, replaced, strict=True):
+            cells[i] = expression
+        if self.starred:
+            cells[-1] = "*" + cells[-1]
+        return f"f({', '.join(cells)})"
+
+    def lift(self, x: str) -> str:
+        return f"lift({x}, {self.level}, {self.n}, {int(self.strict)})"
+
+    def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool) -> str:
+        """gradient and jacobian: passes over the arguments, n lanes at a time."""
+        k = range(len(self.x))
+        arrays = [i for i in k if self.is_array[i]]
+        lift = [f"x{i} = {self.lift(self.x[i])}" for i in k]
+        seeds = [f"seed(x{i}, start - o{i})" for i in arrays]
+        call = self.call([f"x{i}" if i in arrays else f"seed(x{i}, start - o{i})" for i in k])
+        gather = [
+            f"bad |= collect_{collect}(g{i}, y, x{i}, start - o{i})"
+            if i in arrays
+            else f"g{i} = collect_number(g{i}, y, x{i}, start - o{i})"
+            for i in k
+        ]
+        early = collect == "gradient" and self.plain  # its type is known before f is called
+        answer = "g0" if single else f"({''.join(f'g{i}, ' for i in k)})"
+        again = " or ".join(["bad", *(f"any_nan(g{i})" for i in k if i not in arrays)])
+        if self.reach is not None:
+            again += f" or o{len(k)} > {self.reach}"
+        return self.function(
+            *lift,
+            "o0 = 0",
+            *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
+            *(f"g{i} = empty_early(x{i})" for i in k if early),
+            "bad = False",
+            f"for start in range(0, max(o{len(k)}, 1), {self.n}):",
+            *("    " + line for line in (lift if fresh else [])),
+            *("    " + line for line in seeds),
+            f"    y = outputs({call})" if collect != "gradient" else f"    y = {call}",
+            *([] if early else ["    if start == 0:", *(f"        g{i} = empty_{collect}(y, x{i})" for i in k)]),
+            *("    " + line for line in gather),
+            *self.result("value_of(y, x0)", answer, with_value, again),
+        )
+
+    def derivative(self, with_value: bool) -> str:
+        """derivative by one number."""
+        return self.function(
+            f"x0 = {self.lift(self.x[0])}",
+            f"y = {self.call(['seed(x0, 0)'])}",
+            *self.result("value_of(y, x0)", "tangent_of(y, x0)", with_value),
+        )
+
+    def elementwise(self, with_value: bool) -> str:
+        """derivative by each number of an array."""
+        x = self.x[0]
+        return self.function(
+            self.everything,
+            f"values, derivatives = empty_pair({x}, everything)",
+            "i = 0",
+            f"for number in {x}.flat:",
+            f"    x0 = {self.lift('number')}",
+            f"    y = {self.call(['seed(x0, 0)'])}",
+            "    values[i] = value_of(y, x0)",
+            "    derivatives[i] = tangent_of(y, x0)",
+            "    i += 1",
+            *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value),
+        )
+
+    def jvp(self) -> str:
+        """jvp: the first half of the arguments are primals, the second their tangents."""
+        n = len(self.names) // 2
+        lifted = [
+            f"lift_along({x}, {v}, everything, {int(self.strict)})"
+            for x, v in zip(self.names[:n], self.names[n:], strict=True)
+        ]
+        return self.function(
+            self.everything,
+            f"x0 = {lifted[0]}",
+            f"y = f({', '.join(['x0', *lifted[1:]])})",
+            *self.result("value_of(y, x0)", "tangent_of(y, x0)", True),
+        )
+
+    def result(self, value: str, derivative: str, with_value: bool, again: str = "any_nan(result)") -> list[str]:
+        answer = f"{value}, result" if with_value else "result"
+        instead = [f"if {again}:", f"    return again(answer, {', '.join(self.names)})"]
+        return [f"result = {derivative}", f"answer = {answer}", *([] if self.strict else instead), "return answer"]
+
+    def function(self, *lines: str) -> str:
+        return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def function_from(text: str, scope: dict[str, Any]) -> Any:
+    """The driver of this text."""
+    scope = {**HELPERS, **scope}
+    exec(compile(text, "<dualdiff driver>", "exec"), scope)
+    return scope["driver"]
