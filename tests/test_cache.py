@@ -33,7 +33,7 @@ from user import f
 from dualdiff import gradient
 from dualdiff.compiled.drivers import CompiledTransform
 if {forbid}:
-    def check(self, argtypes):
+    def check(self, argtypes, wide):
         raise AssertionError("compiled again")
     CompiledTransform.check = check
 print(gradient(f)(np.array([2.0, 5.0])).tolist())

@@ -214,6 +214,63 @@ def test_a_true_nan_stays() -> None:
     np.testing.assert_array_equal(gradient(f)(np.array([0.0, 0.0, 1.0])), [math.nan, 0.0, 1.0])
 
 
+PAIR = (1.0, np.ones(2))
+
+
+@njit
+def mixed(x: Any, k: Any = 2.0, pair: Any = PAIR) -> Any:
+    return math.sqrt(x[0]) + x[1] * k * pair[0] + pair[1][0]
+
+
+@pytest.mark.parametrize(
+    ("args", "slope"),
+    [
+        ((), 2.0),
+        ((3,), 3.0),
+        ((np.float32(0.1),), float(np.float32(0.1))),
+        ((True, (4.0, np.zeros(1))), 4.0),
+        ((1.5, (np.float32(2.0), np.zeros(3)[::2])), 3.0),
+    ],
+    ids=["defaults", "int", "float32", "tuple", "strided"],
+)
+def test_arguments_are_the_same_when_a_driver_runs_again(args: tuple[Any, ...], slope: float) -> None:
+    np.testing.assert_allclose(gradient(mixed)(np.array([0.0, 1.0]), *args), [math.inf, slope], rtol=1e-15)
+
+
+def test_a_function_among_the_arguments_is_the_same_when_a_driver_runs_again() -> None:
+    f = njit(lambda x, helper: math.sqrt(x[0]) + helper(x[1]))
+    helper = njit(lambda y: y * y)
+    np.testing.assert_array_equal(gradient(f)(np.array([0.0, 3.0]), helper), [math.inf, 6.0])
+
+
+def test_an_exception_when_a_driver_runs_again_comes_through() -> None:
+    @njit
+    def f(x: Any, calls: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > 1:
+            raise ValueError("called again")
+        return math.sqrt(x[0]) + x[1]
+
+    with pytest.raises(ValueError, match="called again"):
+        gradient(f)(np.array([0.0, 1.0]), np.zeros(1))
+    np.testing.assert_array_equal(gradient(f)(np.array([1.0, 1.0]), np.zeros(1)), [0.5, 1.0])
+
+
+@pytest.mark.parametrize("lengths", [(3, 1000, 40, 3), (1000, 3, 1000), (32, 33, 64, 65)])
+@pytest.mark.parametrize("transform", [gradient, jacobian])
+def test_one_derivative_serves_short_and_long_arrays(lengths: tuple[int, ...], transform: Any) -> None:
+    f = njit((lambda x: np.sum(x * x * x)) if transform is gradient else (lambda x: x[:2] * x[-1]))
+    g = transform(f)
+    for n in lengths:
+        x = np.linspace(0.5, 2.0, n)
+        np.testing.assert_array_equal(g(x), transform(f, chunk=7)(x))
+    x = np.linspace(0.0, 2.0, lengths[-1])
+    root = njit(lambda x: np.sqrt(x[0]) + x[-1]) if transform is gradient else njit(lambda x: np.sqrt(x[:2]))
+    first = transform(root)(x)
+    assert np.isinf(first.flat[0])
+    assert not np.isnan(first).any()
+
+
 # --- arrays of duals ------------------------------------------------------------------------
 
 

@@ -29,9 +29,15 @@ from .text import Text, function_from
 from .types import CALLED, OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
-"""Tangents per pass over an array, measured from 16 to 1000 parameters. Every pass computes the values
-again, which speaks for many lanes; spilled registers and idle lanes in the last pass speak for few. 16
-is best or nearly so for cheap f and any n; a costly f of hundreds of parameters gains from chunk=64."""
+"""Tangents per pass over arrays of up to ``REACH`` numbers, and wherever the length is not known beforehand."""
+
+WIDE_LANES = {"gradient": 64, "jacobian": 32}
+"""Tangents per pass over longer arrays. Measured with 16 to 1000 parameters: every pass computes the values again,
+which speaks for many lanes, the more the costlier f; spilled registers, caches that duals no longer fit in, and idle
+lanes in the last pass speak for few. A gradient with 64 lanes costs 0.4 to 1.1 of one with 16. A function of many
+results also writes that many duals, so its Jacobian has fewer."""
+
+REACH = 2 * DEFAULT_LANES
 
 NESTED_LANES = 4
 """The same over arrays of duals, where an operation is written out for every pair of tangents."""
@@ -85,6 +91,8 @@ class Driver(CPUDispatcher):
     def __init__(self, entry: Callable[..., Any]) -> None:
         super().__init__(entry, locals={}, targetoptions=dict(_OPTIONS), pipeline_class=EntryCompiler)
         self.entries: dict[tuple[types.Type, ...], Any] = {}
+        self._wide: set[tuple[types.Type, ...]] = set()
+        self._outgrown: list[Any] = []  # another thread may be running them
         self._strict_entries: dict[tuple[types.Type, ...], Any] = {}
         self._through_python: Any = None
 
@@ -92,13 +100,20 @@ class Driver(CPUDispatcher):
         """The arguments, checked and converted."""
         raise NotImplementedError
 
-    def check(self, argtypes: Sequence[types.Type]) -> None:
+    def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
         """Compile f itself, and check its result, so that errors are told in terms of f."""
         raise NotImplementedError
 
-    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
-        """The text of the driver for arguments of these types."""
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
+        """The text of the driver for arguments of these types.
+
+        ``wide``: whether it is for long arrays; None if it cannot be replaced by another that is.
+        """
         raise NotImplementedError
+
+    def is_wide(self, values: Sequence[Any]) -> bool:
+        """Whether these arguments are better served by a wide driver."""
+        return False
 
     @property
     def request(self) -> tuple[Any, ...]:
@@ -113,9 +128,9 @@ class Driver(CPUDispatcher):
         self._again = njit(**CALLED)(scope["again"])
         return _stub(names, lambda argtypes: self._written(argtypes, None if _is_strict(argtypes) else self._again))
 
-    def _written(self, argtypes: Sequence[types.Type], again: Any = None) -> Any:
+    def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
-        return function_from(self.text(argtypes, again is None), {"f": self._clone, "again": again})
+        return function_from(self.text(argtypes, again is None, wide), {"f": self._clone, "again": again})
 
     def typeof_pyval(self, val: Any) -> types.Type:
         try:
@@ -132,42 +147,60 @@ class Driver(CPUDispatcher):
         argtypes = tuple(map(_type_of, prepared))
         with global_compiler_lock:
             if argtypes not in self.entries:
-                self.entries[argtypes] = self._obtained(argtypes)
-                self._insert([t._code for t in argtypes], self.entries[argtypes].entry_point, False)
+                self._enter(argtypes, self.is_wide(prepared))
         if all(p is a for p, a in zip(prepared, args, strict=True)):
             return self.entries[argtypes].entry_point
         if self._through_python is None:
             self._through_python = _object_mode(self._call_converted, len(args))
         return self._through_python
 
-    def _obtained(self, argtypes: tuple[types.Type, ...]) -> Any:
+    def _enter(self, argtypes: tuple[types.Type, ...], wide: bool) -> None:
+        """From now on, calls with arguments of these types are served by the wide driver, or by the other."""
+        entry = self._obtained(argtypes, wide)
+        self._outgrown.append(self.entries.get(argtypes))
+        self.entries[argtypes] = entry
+        if wide:
+            self._wide.add(argtypes)
+        self._clear()
+        for types_, known in self.entries.items():
+            self._insert([t._code for t in types_], known.entry_point, False)
+
+    def _obtained(self, argtypes: tuple[types.Type, ...], wide: bool) -> Any:
         """The entry for these types: compiled, or what an earlier process has compiled."""
         place = cache.directory()
-        key = cache.key_of(*self.request, argtypes) if place is not None else None
+        key = cache.key_of(*self.request, argtypes, wide) if place is not None else None
         name = key or uuid.uuid4().hex
-        CALLBACKS[name] = functools.partial(self._call_strict, argtypes)
+        CALLBACKS[name] = functools.partial(self._call_again, argtypes)
         found = cache.load(place, key) if place is not None and key is not None else None
         if found is not None:
             return found
-        self.check(argtypes)
+        self.check(argtypes, wide)
         if _is_strict(argtypes):
             again = None
         elif all(map(can_be_passed, argtypes)):
             again = callback(name, len(argtypes))
         else:
             again = self._again
-        entry = _compiled(self._written(argtypes, again), argtypes, f"driver_{name}")
+        replaceable = again not in (None, self._again)
+        entry = _compiled(
+            self._written(argtypes, again, wide if wide or replaceable else None), argtypes, f"driver_{name}"
+        )
         if place is not None and key is not None:
             cache.save(place, key, entry)
         return entry
 
-    def _call_strict(self, argtypes: tuple[types.Type, ...], *args: Any) -> Any:
-        """The answer of the strict driver, which is compiled when first it is called."""
+    def _call_again(self, argtypes: tuple[types.Type, ...], *args: Any) -> Any:
+        """The answer of a driver that is compiled when first it is needed: the wide one, or the strict one."""
         with global_compiler_lock:
-            if argtypes not in self._strict_entries:
-                name = f"strict_driver_{uuid.uuid4().hex}"
-                self._strict_entries[argtypes] = _compiled(self._written(argtypes), argtypes, name)
-        return self._strict_entries[argtypes].entry_point(*args)
+            if self.is_wide(args) and argtypes not in self._wide:
+                self._enter(argtypes, wide=True)
+                entry = self.entries[argtypes]
+            else:
+                if argtypes not in self._strict_entries:
+                    name = f"strict_driver_{uuid.uuid4().hex}"
+                    self._strict_entries[argtypes] = _compiled(self._written(argtypes), argtypes, name)
+                entry = self._strict_entries[argtypes]
+        return entry.entry_point(*args)
 
     def _call_converted(self, *args: Any) -> Any:
         prepared = self._converted(args)
@@ -239,8 +272,10 @@ class CompiledTransform(Driver):
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
-    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
-        text = Text(argtypes, self._indices, self._starred, self._lanes(argtypes, strict), strict)
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
+        lanes = self._lanes(argtypes, strict, bool(wide))
+        reach = REACH if wide is False and self._kind in WIDE_LANES and self._chunk is None else None
+        text = Text(argtypes, self._indices, self._starred, lanes, strict, reach)
         if self._kind == "derivative":
             by_array = isinstance(argtypes[self._indices[0]], types.Array)
             return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
@@ -251,10 +286,15 @@ class CompiledTransform(Driver):
             fresh=writes_to_arguments(self._f.py_func, self._indices),
         )
 
-    def _lanes(self, argtypes: Sequence[types.Type], strict: bool) -> int:
+    def is_wide(self, values: Sequence[Any]) -> bool:
+        sizes = [np.size(values[i]) for i in self._indices]
+        return self._kind in WIDE_LANES and self._chunk is None and sum(sizes) > REACH
+
+    def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
             return 1  # strict because speculation failed: rare, so compiled as small as can be
-        most = self._chunk or (NESTED_LANES if _is_strict(argtypes) else DEFAULT_LANES)
+        most = WIDE_LANES[self._kind] if wide else DEFAULT_LANES
+        most = self._chunk or (NESTED_LANES if _is_strict(argtypes) else most)
         if not any(isinstance(argtypes[i], types.Array) for i in self._indices):
             most = min(most, len(self._indices))
         return min(most, MOST_LANES)
@@ -270,12 +310,12 @@ class CompiledTransform(Driver):
                 )
         return values
 
-    def check(self, argtypes: Sequence[types.Type]) -> None:
+    def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
         shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
         everything = types.BaseTuple.from_types([t for t in shown if not isinstance(t, types.Dispatcher)])
         lifted = list(shown)
         strict = _is_strict(shown)
-        n = self._lanes(shown, strict)
+        n = self._lanes(shown, strict, wide)
         for i in self._indices:
             x = shown[i].dtype if self._kind == "derivative" and isinstance(shown[i], types.Array) else shown[i]
             lifted[i] = seeding.lifted_type(x, everything, n, strict)
@@ -312,13 +352,13 @@ class CompiledJvp(Driver):
     def request(self) -> tuple[Any, ...]:
         return self._f, "jvp"
 
-    def text(self, argtypes: Sequence[types.Type], strict: bool) -> str:
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         return Text(argtypes, (), False, 1, strict).jvp()
 
     def prepared(self, values: list[Any]) -> list[Any]:
         return values  # jvp has checked them
 
-    def check(self, argtypes: Sequence[types.Type]) -> None:
+    def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
         everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         strict = _is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
