@@ -42,6 +42,7 @@ FLOORS = [
     "array_linalg",
     "array_reductions",
     "compiled.boundary",
+    "compiled.reductions",
     "compiled.cache",
     "compiled.explain",
     "compiled.drivers",
