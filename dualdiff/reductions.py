@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, as_batch, implementations
+from .array import DualArray, implementations
+from .levels import as_batch
 
 
 class Reduction:

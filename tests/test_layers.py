@@ -33,6 +33,7 @@ FLOORS = [
     "compiled.activity",
     "compiled.clone",
     "kernels",
+    "levels",
     "array_methods",
     "array",
     "reductions",
