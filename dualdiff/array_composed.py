@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, _array, as_batch, cast, made, operand, plain, zeros
+from .array import DualArray
 from .array_functions import Function, batch, implements, merged_last
 from .dual import Dual, _dual, level_of
+from .levels import _array, as_batch, cast, made, operand, plain, zeros
 
 
 def composed(*functions: Function) -> Callable[[Function], Function]:

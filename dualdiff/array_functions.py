@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, made, operand, plain, top, zeros
+from .array import FUNCTIONS, DualArray
 from .array_ufuncs import COMPOSED, of_one_type
 from .dual import level_of
+from .levels import _array, aligned, as_batch, made, operand, plain, top, zeros
 
 Function = Callable[..., Any]
 

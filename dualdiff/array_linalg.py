@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, _array, aligned, made, operand, plain, top, zeros
+from .array import DualArray
 from .array_composed import below, composed
 from .array_functions import _after_lanes, batch, implements
 from .array_ufuncs import scaled
 from .dual import level_of
+from .levels import _array, aligned, made, operand, plain, top, zeros
 
 
 def transposed(x: Any) -> Any:

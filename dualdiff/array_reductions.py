@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
-from .array import FUNCTIONS, DualArray, _array, made, operand, plain, promoted, union
+from .array import FUNCTIONS, DualArray
 from .array_functions import _after_lanes, batch, implements, merged_last
 from .array_ufuncs import scaled
 from .dual import level_of
+from .levels import _array, made, operand, plain, promoted, union
 from .reductions import logsumexp, shift
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .array import FUNCTIONS, DualArray, _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from .array import FUNCTIONS, DualArray
 from .dual import Dual, level_of, no_rule
 from .function import Function
+from .levels import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
 from .rules import FLAT, RULES, VALUE_ONLY
 
 COMPOSED: dict[Any, Callable[..., Any]] = {}

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, as_batch, lift, zeros
+from .array import DualArray
 from .dual import _dual, fresh_level, level_of
 from .inputs import as_input, check_memory
+from .levels import as_batch, lift, zeros
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dualdiff.array import DualArray, as_batch
+from dualdiff.array import DualArray
+from dualdiff.levels import as_batch
 
 LANES = 3
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from dualdiff import kernels
-from dualdiff.array import DualArray, as_batch, lift
+from dualdiff.array import DualArray
 from dualdiff.dual import Dual, level_of
+from dualdiff.levels import as_batch, lift
 from dualdiff.rules import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
 from .batches import rng_of

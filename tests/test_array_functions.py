@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff.array import DualArray, as_batch
+from dualdiff.array import DualArray
 from dualdiff.array_reductions import logsumexp
 from dualdiff.dual import Dual
+from dualdiff.levels import as_batch
 
 from .batches import (
     assert_lanes_are_independent,

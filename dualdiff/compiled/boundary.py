@@ -17,8 +17,8 @@ from numba.core import cgutils, types
 from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
-from ..array import _array
 from ..dual import _dual, level_of
+from ..levels import _array
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
 
