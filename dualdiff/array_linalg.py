@@ -309,5 +309,3 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     misfit = a @ x - b
     residuals = np.sum(np.square(misfit), axis=0, keepdims=b.ndim == 1) if numbers[1].size else numbers[1]
     return x, residuals, *numbers[2:]
-
-

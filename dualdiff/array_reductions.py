@@ -219,5 +219,3 @@ def _fill_diagonal(x: DualArray, value: Any) -> None:
         raise TypeError("fill_diagonal of duals takes a matrix")
     n = np.arange(min(x.shape))
     x[n, n] = value
-
-

@@ -252,7 +252,6 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
     from numba.extending import intrinsic
     from numba.np.numpy_support import from_dtype
 
-
     dtype = from_dtype(np.dtype(char))
     table = types.Array(dtype, 2, "A", readonly=True)
     scaled = njit(chain.scaled)
@@ -272,9 +271,7 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
                 for c in range(w):
                     block[r * w + c] = table[at, column + c]
 
-    @njit(
-        types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy"
-    )
+    @njit(types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy")
     def accumulate(total, partial, table, row, column, h, w, first, spare):
         if h == 1 and table.shape[1] > 1 and table.strides[1] == table.itemsize:
             at = row if table.shape[0] > 1 else 0

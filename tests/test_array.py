@@ -229,9 +229,7 @@ def test_many_threads() -> None:
     batch = DualArray(x, np.ones((4, x.size)))
     expected = np.sinh(batch * np.cosh(batch))
     results = []
-    threads = [
-        threading.Thread(target=lambda: results.append(np.sinh(batch * np.cosh(batch)))) for _ in range(6)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(np.sinh(batch * np.cosh(batch)))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
