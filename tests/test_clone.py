@@ -652,6 +652,45 @@ def stored_by_an_index_array(x):
 
 
 @squares
+def stored_by_a_ufunc(x):
+    out = np.empty(4)
+    np.multiply(x, x, out)
+    return out
+
+
+@squares
+def stored_by_a_ufunc_in_a_view(x):
+    out = np.zeros((2, 4))
+    np.add(WEIGHTS, 1.0, out[0])
+    np.power(x, 2, out[1])
+    np.negative(out[1], out[1])
+    return np.negative(out[1], out[1])
+
+
+@squares
+def stored_by_a_ufunc_of_an_alias(x):
+    out = np.empty_like(WEIGHTS)
+    multiply = np.multiply
+    multiply(x, 1.0, out)
+    multiply(out, x, out)
+    return out
+
+
+@squares
+def stored_by_a_comparison(x):
+    positive = np.empty(4, np.bool_)
+    np.greater(x, 0.0, positive)
+    return np.where(positive, x * x, -x * -x)
+
+
+@squares
+def stored_by_dot(x):
+    out = np.zeros(4)
+    np.dot(np.diag(x), x, out)
+    return out
+
+
+@squares
 def stored_by_a_mask(x):
     out = np.zeros(4)
     out[x > 0] = x[x > 0] ** 2
