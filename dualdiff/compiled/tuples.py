@@ -77,7 +77,7 @@ def _teach_reduction(function: Any) -> None:
         return None if _one_type(t) is None else lambda t: function(uniform(t))
 
 
-for _function in (enumerate, zip, list):
-    _teach_iterator(_function)
-for _function in (max, min, sum):
-    _teach_reduction(_function)
+for _iterator in (enumerate, zip, list):
+    _teach_iterator(_iterator)
+for _reduction in (max, min, sum):
+    _teach_reduction(_reduction)
