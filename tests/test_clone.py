@@ -325,6 +325,14 @@ def array_of_duals_and_numbers(x):
 
 
 @squares
+def array_of_single_precision(x):
+    out = np.zeros(4, np.float32)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
 def array_arange(x):
     out = np.arange(4.0)
     for i in range(4):
