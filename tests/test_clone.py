@@ -325,6 +325,14 @@ def array_of_duals_and_numbers(x):
 
 
 @squares
+def array_of_single_precision(x):
+    out = np.zeros(4, np.float32)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
 def array_arange(x):
     out = np.arange(4.0)
     for i in range(4):
@@ -652,6 +660,45 @@ def stored_by_an_index_array(x):
 
 
 @squares
+def stored_by_a_ufunc(x):
+    out = np.empty(4)
+    np.multiply(x, x, out)
+    return out
+
+
+@squares
+def stored_by_a_ufunc_in_a_view(x):
+    out = np.zeros((2, 4))
+    np.add(WEIGHTS, 1.0, out[0])
+    np.power(x, 2, out[1])
+    np.negative(out[1], out[1])
+    return np.negative(out[1], out[1])
+
+
+@squares
+def stored_by_a_ufunc_of_an_alias(x):
+    out = np.empty_like(WEIGHTS)
+    multiply = np.multiply
+    multiply(x, 1.0, out)
+    multiply(out, x, out)
+    return out
+
+
+@squares
+def stored_by_a_comparison(x):
+    positive = np.empty(4, np.bool_)
+    np.greater(x, 0.0, positive)
+    return np.where(positive, x * x, -x * -x)
+
+
+@squares
+def stored_by_dot(x):
+    out = np.zeros(4)
+    np.dot(np.diag(x), x, out)
+    return out
+
+
+@squares
 def stored_by_a_mask(x):
     out = np.zeros(4)
     out[x > 0] = x[x > 0] ** 2
@@ -807,6 +854,68 @@ def tuple_of_duals_and_floats(x):
     pair = (x[0], 1.0)
     out = x * x
     out[0] = pair[0] * pair[0] * pair[1]
+    return out
+
+
+@squares
+def tuple_of_duals_and_floats_that_is_iterated(x):
+    out = np.zeros(4)
+    for u in (1.0, x[0], 2.0, x[1]):
+        out += (u - u) * x
+    for (u, v), k in (((1.0, x[0]), 0), ((x[1], 2.0), 1)):
+        out[k] += u * v * x[k] / (1 + k)
+    for i, u in enumerate((0.0, 1.0, x[2])):
+        out[i] += u * x[i] if i == 2 else 0.0
+    for u, v in zip((x[3], 1.0), x[3:]):
+        out[3] += u * v
+    return out
+
+
+@squares
+def tuple_of_duals_and_floats_that_is_indexed(x):
+    rows = ((x[0], 1.0), (x[1], 1.0), (x[2], 1.0), (2.0, x[3]))
+    out = np.ones(4)
+    for i in range(4):
+        for j in range(2):
+            out[i] *= rows[i][j]
+        out[i] *= x[i]
+    out[3] /= 2.0
+    return out
+
+
+@njit
+def total(numbers):
+    s = 0.0
+    for u in numbers:
+        s += u
+    return s
+
+
+@squares
+def tuple_of_duals_and_floats_that_is_summed(x):
+    out = np.empty(4)
+    out[0] = total((1.0, x[0], total((x[0], 2.0)))) - 3.0 - x[0]
+    out[1] = min((x[1], 1.0))
+    out[2] = max((1.0, x[2], 1.5))
+    out[3] = sum((x[3], 1.0)) - 1.0
+    return out * x
+
+
+@squares
+def tuple_that_changes_in_a_loop(x):
+    out = np.zeros(4)
+    state = (0.0, 0.0)
+    for i in range(4):
+        state = (x[i], 1.0)
+        out[i] = state[0] * state[1] * x[i]
+    return out
+
+
+@squares
+def floats_in_a_tuple_with_a_dual_stay_floats(x):
+    weight, u = (WEIGHTS[0], x[0])
+    out = x * x * floats(weight) / weight
+    out[0] = u * u
     return out
 
 

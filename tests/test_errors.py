@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import float64, guvectorize, int64, njit, types, vectorize
+from numba import cfunc, float64, guvectorize, int64, njit, objmode, types, vectorize
 from numba.experimental import jitclass
 from numba.typed import Dict, List
 
@@ -15,6 +16,14 @@ import dualdiff
 from dualdiff import gradient, jacobian
 
 X = np.array([1.0, 2.0])
+WEIGHTS = np.ones(2)
+
+absolute = ctypes.PYFUNCTYPE(ctypes.c_double, ctypes.c_double)(abs)
+
+
+@cfunc("float64(float64)")
+def cube(a: Any) -> Any:
+    return a * a * a
 
 
 @vectorize
@@ -82,16 +91,87 @@ def fourier(x: Any) -> Any:
     return np.fft.fft(x)[0]  # fails
 
 
+def complex_in_place(x: Any) -> Any:
+    z = 1j
+    z *= x[0]  # fails
+    return z.imag
+
+
+def complex_from_parts(x: Any) -> Any:
+    return complex(x[0], 1.0).real  # fails
+
+
+def complex_cells(x: Any) -> Any:
+    cells = np.zeros(2, np.complex128)
+    cells[0] = x[0]  # fails
+    return cells[0].real
+
+
+def object_mode(x: Any) -> Any:
+    y = x[0]
+    with objmode(z="float64"):  # fails
+        z = float(y)
+    return z
+
+
+def c_pointer(x: Any) -> Any:
+    return absolute(x[0])  # fails
+
+
+def c_callback(x: Any) -> Any:
+    return cube(x[0])  # fails
+
+
+def set_of_numbers(x: Any) -> Any:
+    numbers = set()
+    numbers.add(x[0])  # fails
+    return len(numbers) * x[0]
+
+
+def jitclass_constructor(x: Any) -> Any:
+    return Box(x[0]).a
+
+
+def global_array(x: Any) -> Any:
+    WEIGHTS[0] = x[0]  # fails
+    return WEIGHTS[0]
+
+
+def integers(x: Any) -> Any:
+    cells = np.zeros(2, np.int64)
+    cells[0] = x[0]  # fails
+    return cells[0] * x[0]
+
+
+def check_of_numba(x: Any) -> Any:
+    return np.asarray_chkfinite(x)[0]  # fails
+
+
+def norms_of_a_matrix(x: Any) -> Any:
+    return np.linalg.cond(np.outer(x, x))  # fails
+
+
 CASES = {
     typed_list: "array, a tuple or a list literal",
     typed_dict: "array, a tuple or a list literal",
-    jitclass_attribute: "",
+    jitclass_attribute: "jitclass",
     vectorized: "@njit function of one element",
     guvectorized: "@njit function of one element",
     eigenvalues: "loops",
     complex_number: "real and imaginary parts",
     string: "strings",
     fourier: "arithmetic",
+    complex_in_place: "real and imaginary parts",
+    complex_from_parts: "real and imaginary parts",
+    complex_cells: "real and imaginary parts",
+    object_mode: "objmode",
+    c_pointer: "as an @njit function",
+    c_callback: "as an @njit function",
+    set_of_numbers: "array, a tuple or a list literal",
+    global_array: "arrays made in the function",
+    integers: "one of floats",
+    check_of_numba: "arithmetic",
+    norms_of_a_matrix: "loops",
 }
 
 
@@ -102,11 +182,20 @@ def test_the_line_is_named_and_what_to_write_instead(function: Any) -> None:
     where, instead = str(caught.value).splitlines()
     lines, first = inspect.getsourcelines(function)
     failing = first + next(i for i, line in enumerate(lines) if "# fails" in line)
-    if function is not jitclass_attribute:  # Numba does not tell the line of a failing cast
-        assert where.startswith(f"{__file__}:{failing}: ")
+    assert where.startswith(f"{__file__}:{failing}: ")
     assert function.__name__ in where
     assert CASES[function] in instead
     assert caught.value.__cause__ is not None
+
+
+def test_the_line_is_the_one_in_the_function_that_is_called() -> None:
+    append = njit(typed_list)
+    lines, first = inspect.getsourcelines(typed_list)
+    failing = first + next(i for i, line in enumerate(lines) if "# fails" in line)
+    with pytest.raises(dualdiff.CompilationError, match=rf":{failing}: .*\n.*typed lists"):
+        gradient(njit(lambda x: append(x) * 2.0))(X)
+    with pytest.raises(dualdiff.CompilationError, match=r"self.a = a.*\n.*jitclass"):
+        gradient(njit(jitclass_constructor))(X)
 
 
 def test_writing_a_dual_into_an_array_that_came_in() -> None:

@@ -32,6 +32,7 @@ FLOORS = [
     "compiled.joining",
     "compiled.products",
     "compiled.linalg",
+    "compiled.tuples",
     "compiled.arrays",
     "compiled.effects",
     "compiled.activity",

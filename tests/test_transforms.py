@@ -76,7 +76,17 @@ def greedy(x: Any) -> Any:
     return x[0] * x[1]
 
 
-COMPILED = {f: njit(f) for f in (example, of_two, wave, spread, constant, pair, picky, greedy, squares, sum_of_squares)}
+def greedy_ufunc(x: Any) -> Any:
+    np.multiply(x, 3.0, x)
+    return x[0] * x[1]
+
+
+COMPILED = {
+    f: njit(f)
+    for f in (
+        example, of_two, wave, spread, constant, pair, picky, greedy, greedy_ufunc, squares, sum_of_squares,
+    )
+}  # fmt: skip
 
 
 @pytest.fixture(params=["interpreted", "compiled"])
@@ -238,6 +248,7 @@ def test_float32_stays_float32(way: Any) -> None:
 def test_f_that_writes_to_its_argument_sees_a_fresh_copy(way: Any) -> None:
     x = X.copy()
     np.testing.assert_array_equal(gradient(way(greedy), chunk=1)(x), [15.0, 6.0])
+    np.testing.assert_array_equal(gradient(way(greedy_ufunc), chunk=1)(x), [45.0, 18.0])
     np.testing.assert_array_equal(x, X)
 
 

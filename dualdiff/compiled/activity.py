@@ -19,6 +19,8 @@ from numba.core import ir
 from numba.core.compiler import run_frontend
 from numba.core.dispatcher import Dispatcher
 
+from .effects import results_among
+
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
 _PLAIN_FUNCTIONS = {
@@ -203,12 +205,12 @@ class Activity:
             return []
         method = self._method_of(value.func)
         name = self.name_of(value.func)
-        out = [(v.name, s.loc) for keyword, v in value.kws if keyword == "out"]
+        results = [*results_among(callee, value.args), *(v for keyword, v in value.kws if keyword == "out")]
         if name in _STORING_METHODS and method is not None and not self._is_module(method.value):
             return [(method.value.name, s.loc)]
         if name in _STORING_FUNCTIONS and value.args:
             return [(value.args[0].name, s.loc)]
-        return out
+        return [(v.name, s.loc) for v in results]
 
     def _is_part(self, name: str, visited: frozenset[str] = frozenset()) -> bool:
         """Whether a variable may be an element, or a row, of an array."""

@@ -16,7 +16,8 @@ from ..rules import FLAT, RULES, VALUE_ONLY
 from . import array_functions as array_functions  # whoever imports the arrays has them taught, too
 from . import joining as joining
 from . import linalg as linalg
-from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, teach
+from . import tuples as tuples
+from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
 from .scalars import arity, spellings
 from .types import CALLED
 
@@ -28,8 +29,17 @@ def _teach_elementwise(function: Any, arguments: int) -> None:
     def of_two(typingctx: Any, a: Any, b: Any) -> Any:
         return elementwise(typingctx, function, (a, b)) if applies(a, b) else None
 
+    def of_one_into(typingctx: Any, x: Any, out: Any) -> Any:
+        return elementwise(typingctx, function, (x,), out) if stores(out, x) else None
+
+    def of_two_into(typingctx: Any, a: Any, b: Any, out: Any) -> Any:
+        return elementwise(typingctx, function, (a, b), out) if stores(out, a, b) else None
+
     # Numba multiplies out a constant exponent: so must the values of duals
-    teach(function, of_one if arguments == 1 else of_two, prefer_literal=function in (operator.pow, np.power))
+    literal = function in (operator.pow, np.power)
+    teach(function, of_one if arguments == 1 else of_two, prefer_literal=literal)
+    if isinstance(function, np.ufunc):
+        teach(function, of_one_into if arguments == 1 else of_two_into, prefer_literal=literal)
 
 
 for _function, _key in spellings((*RULES, *FLAT, *VALUE_ONLY)):

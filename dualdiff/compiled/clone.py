@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba.core import ir, postproc, types
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.dispatcher import Dispatcher
+from numba.core.dispatcher import Dispatcher, ObjModeLiftedWith
 from numba.core.errors import TypingError
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
@@ -48,7 +48,7 @@ class PrepareForDuals(FunctionPass):
             active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
             activity = Activity(func_ir, active)
             _refuse_writes_into_floats(func_ir, activity, state.args)
-            _refuse_vectorized(activity)
+            _refuse_what_leaves(activity)
             _insert_after(func_ir, activity.made_for_duals, _promoter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
@@ -100,12 +100,16 @@ def _refuse_writes_into_floats(func_ir: Any, activity: Activity, argtypes: Any) 
             raise TypingError(message, loc=activity.places[i])
 
 
-def _refuse_vectorized(activity: Activity) -> None:
+def _refuse_what_leaves(activity: Activity) -> None:
+    """Refuse calls with duals of code that is compiled elsewhere, for floats."""
     for s in activity.assignments:
         if isinstance(s.value, ir.Expr) and s.value.op == "call" and s.target.name in activity.active:
             callee = activity.callee(s.value.func)
             if isinstance(callee, (DUFunc, GUFunc)):
                 raise TypingError(f"the vectorized function {callee.__name__} of duals", loc=s.loc)
+            block = activity.sources[s.value.func.name][0]
+            if isinstance(block, ir.Const) and isinstance(block.value, ObjModeLiftedWith):
+                raise TypingError("duals in an objmode block", loc=s.loc)
 
 
 def _dual_among(argtypes: Any) -> DualType | None:

@@ -405,7 +405,9 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     """Compile a clone for duals and tell the type of its result."""
     try:
         function.compile(tuple(argtypes))
-    except NumbaError as error:
+    except (MemoryError, Warning):  # a warning is raised where the user wants it to be an error
+        raise
+    except Exception as error:  # Numba's own functions raise anything at types that they do not know
         raise CompilationError(explained(error, function.py_func)) from error
     result = function.overloads[tuple(argtypes)].signature.return_type
     if isinstance(result, types.NoneType):

@@ -6,15 +6,23 @@ passes share one buffer; otherwise each gets a fresh copy. The analysis errs on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from numba.core import ir
 from numba.core.compiler import run_frontend
 from numba.core.dispatcher import Dispatcher
 
 _WRITING_METHODS = {"sort", "fill", "put", "partition", "itemset", "resize"}
 _WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shuffle"}
+
+
+def results_among(function: Any, args: Sequence[Any]) -> Sequence[Any]:
+    """Those of the arguments of a NumPy function that it stores its result in, given by position."""
+    if isinstance(function, np.ufunc):
+        return args[function.nin :]
+    return args[2:] if function is np.dot else ()
 
 
 def writes_to_arguments(
@@ -68,9 +76,10 @@ def _writes(statement: Any, aliases: set[str], callees: dict[str, Any], seen: fr
                 return writes_to_arguments(callee.value.py_func, None, seen)
             passed = [i for i, v in enumerate(expr.args) if v.name in aliases]
             return writes_to_arguments(callee.value.py_func, passed, seen)
-        return False  # a builtin: writes through no argument
+        return any(v.name in aliases for v in results_among(callee.value, expr.args))  # a builtin writes to no other
     if isinstance(callee, ir.Expr) and callee.op == "getattr":
-        if any(name == "out" for name, _ in expr.kws):
+        results = results_among(getattr(np, callee.attr, None), expr.args)
+        if any(v.name in aliases for v in results) or any(name == "out" for name, _ in expr.kws):
             return True
         return callee.attr in _WRITING_METHODS | _WRITING_FUNCTIONS
     return True  # a function that came in as an argument, or the like

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import linecache
 import re
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import ir
+from numba.core.errors import NumbaError
 
 # What Numba says, and what to write instead; the first that is found counts.
 ADVICE: tuple[tuple[str, str], ...] = (
@@ -16,21 +20,36 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "allocate the array inside the function, or name it as out_argnum",
     ),
     (
-        r"setitem\(Array\(float|setitem\(array\(float|[Cc]annot cast Dual|convert Dual",
-        "store duals only into arrays made in the function, and use np.zeros_like(x) or np.zeros(n) there",
+        r"complex(64|128)|^complex\(",
+        "derivatives of complex functions are not supported: compute with real and imaginary parts",
     ),
     (
-        r"ListType\[|DictType\[|reflected set|Set\(|typed\.(List|Dict)|_append|Undecided type",
+        r"ListType\[|DictType\[|reflected set|Set\(|types\.containers|typed\.(List|Dict)|_append|Undecided type",
         "typed lists, dicts and sets of floats cannot hold duals: use an array, a tuple or a list literal",
     ),
-    (r"instance\.jitclass|jitclass", "pass the numbers of a jitclass as arguments, arrays or a named tuple"),
+    (
+        r"jitclass\.|in \"\([\w.$]+\)\.\w+ =",
+        "the fields of a jitclass or record are floats: keep duals in variables, arrays or a named tuple",
+    ),
+    (r"[Aa]rray\((bool|u?int)\d*.*Dual", "an array of integers cannot hold duals: make it one of floats"),
+    (
+        r"setitem\((readonly )?[Aa]rray\(|[Cc]annot cast Dual|convert Dual",
+        "store duals only into arrays made in the function, and use np.zeros_like(x) or np.zeros(n) there",
+    ),
     (r"objmode|[Oo]bject mode|With\b.*context", "objmode leaves compiled code: keep the computation out of it"),
     (
         r"DUFunc|GUFunc|vectorize",
         "a @vectorize or @guvectorize function has no rule: call an @njit function of one element in a loop",
     ),
-    (r"complex(64|128)", "derivatives of complex functions are not supported: compute with real and imaginary parts"),
+    (
+        r"ExternalFunction|CFunc|numba\.core\.(ccallback|types\.functions)|mismatch of argument types",
+        "a C function takes floats and has no rule: write it as an @njit function or with those of dualdiff.rules",
+    ),
     (r"unicode_type|Literal\[str\]|StringLiteral", "strings cannot be computed with: pass them as arguments at most"),
+    (
+        r"getiter.*Tuple",
+        "a loop over arrays of floats and arrays of duals has no one type: write out its passes",
+    ),
     (
         r"Function\(<(ufunc|function|built-in function|class)",
         "that function has no derivative here for these arguments: write the line with functions that dualdiff.rules "
@@ -40,9 +59,15 @@ ADVICE: tuple[tuple[str, str], ...] = (
 OTHERWISE = "write that line with arithmetic, the functions in dualdiff.rules, and arrays made in the function"
 
 _INSTALLED = (str(Path(numba.__file__).parent), str(Path(__file__).parent.parent))
-_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_PLACES = re.compile(r"^\s*During: .* at (.+) \((\d+)\)$", re.MULTILINE)
+_SHOWN = re.compile(r'File "([^"]+)", line (\d+)')
 _CALL = re.compile(r">>> (.+)$", re.MULTILINE)
-_DUAL = re.compile(r"Dual\(level=\d+, (?:[^()]|\([^()]*\))*\)")
+_STATEMENT = re.compile(r'During: lowering ("[^"]+")')
+_SHORT = (
+    (re.compile(r"Dual\(level=\d+, (?:[^()]|\([^()]*\))*\)"), "Dual"),
+    (re.compile(r"<module '([\w.]+)' from '[^']*'>"), r"\1"),
+    (re.compile(r"\$[\w.]+"), "..."),
+)
 
 
 def explained(error: Exception, py_func: Any) -> str:
@@ -50,20 +75,21 @@ def explained(error: Exception, py_func: Any) -> str:
     message = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     filename, line = _place(error, message, py_func)
     source = linecache.getline(filename, line).strip()
-    operation = _operation(message)
+    operation = _operation(message) if isinstance(error, NumbaError) else _what_numba_raised(error)
     known = (text for where in (operation, message) for pattern, text in ADVICE if re.search(pattern, where))
     advice = next(known, OTHERWISE)
     return f"{filename}:{line}: {source}: {py_func.__name__} cannot be compiled for duals: {operation}\n{advice}"
 
 
 def _place(error: Any, message: str, py_func: Any) -> tuple[str, int]:
-    """The line of the user's code that the error is about."""
+    """The line of the user's code that the error is about, in the innermost of the user's functions."""
     here = Path(py_func.__code__.co_filename)
-    found = []
+    found = [(name, int(line)) for name, line in _PLACES.findall(message)]
     loc = getattr(error, "loc", None)
     if loc is not None:
         found.append((str(loc.filename), int(loc.line)))
-    found += [(name, int(line)) for name, line in _PLACE.findall(message)]
+    found += [(name, int(line)) for name, line in _SHOWN.findall(message)]
+    found += _under_way(error)
     for name, line in found:
         path = here if Path(name).name == here.name else Path(name).resolve()
         if not str(path).startswith(_INSTALLED) and path.exists():
@@ -71,11 +97,35 @@ def _place(error: Any, message: str, py_func: Any) -> tuple[str, int]:
     return str(here), py_func.__code__.co_firstlineno
 
 
+def _under_way(error: BaseException) -> Iterator[tuple[str, int]]:
+    """The lines that Numba was at when it raised, the innermost first: its own errors tell them, others do not."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        loc = getattr(frame.f_locals.get("self"), "loc", None)
+        if isinstance(loc, ir.Loc):
+            yield loc.filename, loc.line
+
+
+def _what_numba_raised(error: BaseException) -> str:
+    """An exception that is none of Numba's own, and the module of Numba that it comes from."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module = next((name for name in reversed(modules) if name.startswith("numba.")), "numba")
+    message = str(error)
+    return _shortened(f"{type(error).__name__}{f' ({message})' if message else ''} in {module}")
+
+
 def _operation(message: str) -> str:
     """What failed, in Numba's words but without the inside of types."""
     call = _CALL.search(message)
     if call:
-        return _DUAL.sub("Dual", call.group(1)).strip()
+        return _shortened(call.group(1)).strip()
     lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
     what = next((line for line in lines if not line.startswith(("Failed in", "During", "Resolution"))), "unknown")
-    return _DUAL.sub("Dual", what).split(": %")[0]
+    statement = _STATEMENT.search(message)
+    return _shortened(what.split(": %")[0] + (f" in {statement.group(1)}" if statement else ""))
+
+
+def _shortened(text: str) -> str:
+    for pattern, short in _SHORT:
+        text = pattern.sub(short, text)
+    return text

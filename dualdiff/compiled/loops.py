@@ -42,6 +42,13 @@ def applies(*operands: Any) -> bool:
     return known and any(is_dual(element(t)) for t in operands)
 
 
+def stores(out: Any, *operands: Any) -> bool:
+    """Whether ``out`` may be an array for the result of an elementwise function, with duals in it or the operands."""
+    if not (isinstance(out, types.Array) and applies(out, *operands)):
+        return False
+    return all(out.ndim >= t.ndim for t in operands if isinstance(t, types.Array))
+
+
 def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = False) -> None:
     """Make ``definition``, which is that of an intrinsic, one of the meanings of ``function`` in compiled code.
 
@@ -133,6 +140,14 @@ def _broadcast(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand],
     return extents
 
 
+def _stretch_to(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], out: Operand, message: str) -> None:
+    """Stretch the operands to the shape of ``out``."""
+    for array in operands:
+        if array.shape:
+            _check_lengths(context, builder, array, out.shape, message)
+            array.stretch(out.shape)
+
+
 def _in_one_axis(context: Any, builder: ir.IRBuilder, operands: Sequence[Operand], extents: Any) -> list[ir.Value]:
     """The lengths to loop over: where all arrays are contiguous and of one shape, that is one long axis."""
     arrays = [operand for operand in operands if isinstance(operand.type, types.Array)]
@@ -160,17 +175,20 @@ def _run(
         out.store(indices, item([operand.load(indices) for operand in operands]))
 
 
-def elementwise(typingctx: Any, function: Any, operands: Sequence[types.Type]) -> Any:
-    """The definition of an intrinsic: ``function`` of each element of the arrays and numbers, as a new array."""
+def elementwise(typingctx: Any, function: Any, operands: Sequence[types.Type], out: Any = None) -> Any:
+    """The definition of an intrinsic: ``function`` of each element of the arrays and numbers, as a new array.
+
+    If there is a type ``out``, it is that of one more argument, an array that the result is stored in.
+    """
     known = typingctx.resolve_value_type(function)
     try:
         inner = typingctx.resolve_function_type(known, tuple(map(element, operands)), {})
     except NumbaError:
         inner = None
-    if inner is None:
+    if inner is None or (out is not None and typingctx.can_convert(inner.return_type, out.dtype) is None):
         return None
-    ndim = max(t.ndim for t in operands if isinstance(t, types.Array))
-    result = array_of(types.unliteral(inner.return_type), ndim)
+    ndim = max(t.ndim for t in (*operands, out) if isinstance(t, types.Array))
+    result = array_of(types.unliteral(inner.return_type), ndim) if out is None else out
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         call = context.get_function(known, inner)
@@ -178,13 +196,18 @@ def elementwise(typingctx: Any, function: Any, operands: Sequence[types.Type]) -
         def item(elements: Any) -> Any:
             cast = [
                 context.cast(builder, x, element(t), wanted)
-                for x, t, wanted in zip(elements, sig.args, inner.args, strict=True)
+                for x, t, wanted in zip(elements, sig.args, inner.args, strict=False)
             ]
             return context.cast(builder, call(builder, cast), inner.return_type, result.dtype)
 
-        return _new_array(context, builder, sig.args, args, result, item)
+        if out is None:
+            return _new_array(context, builder, sig.args, args, result, item)
+        *read, target = (Operand(context, builder, t, v, ndim) for t, v in zip(sig.args, args, strict=True))
+        _stretch_to(context, builder, read, target, "operands could not be broadcast to the shape of out")
+        _run(context, builder, read, target, target.shape, item)
+        return impl_ret_borrowed(context, builder, out, args[-1])
 
-    return result(*operands), codegen
+    return result(*operands, *([] if out is None else [out])), codegen
 
 
 def _new_array(context: Any, builder: ir.IRBuilder, tys: Any, values: Any, result: Any, item: Any) -> Any:
@@ -224,9 +247,7 @@ def assign(typingctx: Any, target: Any, source: Any) -> Any:
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         out, read = (Operand(context, builder, t, v, target.ndim) for t, v in zip(sig.args, args, strict=True))
-        if read.shape:
-            _check_lengths(context, builder, read, out.shape, "could not broadcast the array to the target's shape")
-            read.stretch(out.shape)
+        _stretch_to(context, builder, [read], out, "could not broadcast the array to the target's shape")
         item = lambda elements: context.cast(builder, elements[0], element(source), target.dtype)  # noqa: E731
         _run(context, builder, [read], out, out.shape, item)
         return context.get_dummy_value()

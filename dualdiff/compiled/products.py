@@ -177,6 +177,18 @@ def _dot(a, b):
     return _matmul(a, b)
 
 
+@implements(np.dot)
+def _dot_into(a, b, out):
+    if not (isinstance(out, types.Array) and are_arrays(a, b, out)):
+        return None
+
+    def store(a, b, out):
+        assign(out, np.dot(a, b))
+        return out
+
+    return store
+
+
 @implements(np.vdot)
 def _vdot(a, b):
     if not are_arrays(a, b):

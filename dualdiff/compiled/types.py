@@ -112,6 +112,8 @@ class DualType(types.Type):
             return Conversion.safe
         if isinstance(other, DualType) and self.unify(typingctx, other) == self:
             return Conversion.safe
+        if isinstance(other, DualType) and other == self.with_base(other.base):
+            return typingctx.can_convert(other.base, self.base)
         return None
 
 
