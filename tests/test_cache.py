@@ -81,3 +81,27 @@ def test_nothing_is_written_unless_asked_for(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.delenv("DUALDIFF_CACHE_DIR", raising=False)
     assert cache.directory() is None
+
+
+RECURSIVE = """
+from numba import njit
+
+@njit
+def power(x, n):
+    if n == 0:
+        return 1.0
+    return x * power(x, n - 1)
+
+@njit
+def f(x):
+    return power(x[0], 3) + x[1]
+"""
+
+
+def test_a_recursive_function_is_not_kept(tmp_path: Path) -> None:
+    program = PROGRAM.format(folder=str(tmp_path), forbid=False)
+    (tmp_path / "user.py").write_text(RECURSIVE)
+    environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == "[12.0, 1.0]", done.stderr

@@ -31,6 +31,8 @@ from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
+from .linked import calls_by_name
+
 VARIABLE = "DUALDIFF_CACHE_DIR"
 
 
@@ -73,8 +75,8 @@ def load(place: Path, key: str) -> Any:
 
 
 def save(place: Path, key: str, result: Any) -> None:
-    """Keep a compiled driver, unless its code holds addresses of this process."""
-    if result.library.has_dynamic_globals:
+    """Keep a compiled driver, unless its code holds addresses of this process, as that of recursive functions does."""
+    if result.library.has_dynamic_globals or calls_by_name(result.library):
         return
     payload = serialize.dumps(result._reduce())
     handle, name = tempfile.mkstemp(dir=place)

@@ -7,13 +7,24 @@ What is here gets both once, as part of the function that Python calls.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
+from llvmlite.binding import Linkage
 from numba import _dynfunc
 from numba.core import codegen
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.environment import lookup_environment
 from numba.core.typed_passes import NativeLowering
+
+_LIBRARIES: Any = WeakValueDictionary()
+"""The libraries below, by the name of their function."""
+
+
+def calls_by_name(library: Any) -> set[str]:
+    """The recursive functions that the code of a library finds by name."""
+    prefix = codegen.RuntimeLinker.PREFIX
+    return {v.name[len(prefix) :] for v in library._final_module.global_variables if v.name.startswith(prefix)}
 
 
 class LinkedLibrary(codegen.JITCodeLibrary):
@@ -25,6 +36,25 @@ class LinkedLibrary(codegen.JITCodeLibrary):
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
+
+
+class WholeLibrary(codegen.JITCodeLibrary):
+    """The code of a function that Python calls, with all that is linked into it."""
+
+    def _optimize_final_module(self) -> None:
+        while self._link_in_recursive():
+            pass
+        super()._optimize_final_module()
+
+    def _link_in_recursive(self) -> bool:
+        """Add the recursive functions, which are sought when the code is loaded."""
+        kept = {f.name for f in self._final_module.functions if f.linkage == Linkage.weak_odr}
+        missing = [name for name in calls_by_name(self) - kept if name in _LIBRARIES]
+        for name in missing:
+            module = _LIBRARIES[name]._get_module_for_linking().clone()
+            module.get_function(name).linkage = Linkage.weak_odr  # not dropped, though nothing refers to it
+            self._final_module.link_in(module, preserve=True)
+        return bool(missing)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -47,6 +77,7 @@ class LowerForLinking(NativeLowering):
         handle = _dynfunc.make_function(
             lowered.fndesc.lookup_module(), name, "", address, lowered.env, (state.library,)
         )
+        _LIBRARIES[lowered.fndesc.llvm_func_name] = state.library
         context.insert_user_function(handle, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=handle)
         if self.inlining and not state.flags.forceinline:
@@ -78,6 +109,8 @@ class LowerForPython(NativeLowering):
     _name = "dualdiff_lower_for_python"
 
     def run_pass(self, state: Any) -> bool:
+        state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
         super().run_pass(state)
         # some functions refer to objects in an environment: those linked have not got theirs
         for variable in state.library._final_module.global_variables:
