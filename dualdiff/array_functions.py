@@ -315,11 +315,20 @@ def product(function: Function, *operands: Any) -> Any:
         return made(y, functools.reduce(np.add, terms), level)
 
 
+def _odd(x: Any) -> Any:
+    """Where the numbers are infinite or NaN; None if nowhere."""
+    numbers = plain(x)
+    if math.isfinite(np.add.reduce(numbers, axis=None)):  # the quickest test of all
+        return None
+    odd = ~np.isfinite(numbers)
+    return odd if odd.any() else None
+
+
 def _along(function: Function, values: Sequence[Any], i: int, x: Any, y: Any) -> Any:
     """``function`` with the tangents of ``x`` in the place of operand i, lane by lane."""
     for k, fixed in enumerate(values):
-        odd = ~np.isfinite(plain(fixed))
-        if k == i or not odd.any():
+        odd = None if k == i else _odd(fixed)
+        if odd is None:
             continue
         # infinities and NaN one by one, for a tangent that is 0 to make 0 of them
         total = _along(function, [*values[:k], np.where(odd, 0.0, fixed), *values[k + 1 :]], i, x, y)
@@ -389,8 +398,8 @@ def _matmul(a: Any, b: Any) -> Any:
 
 def _lanes_left(tangents: Any, v: Any) -> Any:
     """Tangents times a matrix; where they are 0, infinities and NaN do not count."""
-    odd = ~np.isfinite(plain(v))
-    if not odd.any():
+    odd = _odd(v)
+    if odd is None:
         return np.matmul(tangents, v)
     j = np.flatnonzero(odd.any(axis=tuple(k for k in range(v.ndim) if k != v.ndim - 2)))
     terms = scaled(np.where(odd, v, 0.0)[..., None, j, :], tangents[..., :, j, None])
@@ -399,8 +408,8 @@ def _lanes_left(tangents: Any, v: Any) -> Any:
 
 def _lanes_right(u: Any, tangents: Any) -> Any:
     """A matrix times tangents, likewise."""
-    odd = ~np.isfinite(plain(u))
-    if not odd.any():
+    odd = _odd(u)
+    if odd is None:
         return np.matmul(u, tangents)
     j = np.flatnonzero(odd.any(axis=tuple(range(u.ndim - 1))))
     terms = scaled(np.where(odd, u, 0.0)[..., :, j, None], tangents[..., None, j, :])
