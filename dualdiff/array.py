@@ -169,7 +169,26 @@ class DualArray(Batch, ArrayMethods):
             return implementations()[np.ufunc](function, "__call__", *args, **kwargs)
         raise TypeError(f"{function.__module__}.{function.__name__} is not supported for duals")
 
-    # --- methods that are not functions of NumPy's ---
+    # --- shapes, by the shortest way, and copies ---
+
+    @property
+    def T(self) -> DualArray:  # noqa: N802
+        """The transposed view."""
+        return implementations()[np.transpose](self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> DualArray:
+        """``np.reshape``; the new shape is a tuple or several numbers."""
+        return implementations()[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> DualArray:
+        """``np.transpose``; the axes are a tuple or several numbers."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            (axes,) = axes
+        return implementations()[np.transpose](self, axes or None)
+
+    def flatten(self, order: str = "C") -> DualArray:
+        """A copy in one row."""
+        return implementations()[np.ravel](self, order=order).copy()
 
     def copy(self, order: str = "C") -> DualArray:
         """A copy, in C order."""

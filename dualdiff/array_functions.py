@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .array import FUNCTIONS, DualArray
-from .array_ufuncs import COMPOSED, of_one_type
+from .array_ufuncs import COMPOSED, of_one_type, scaled
 from .dual import level_of
 from .levels import _array, aligned, as_batch, made, operand, plain, top, zeros
 
@@ -310,13 +310,36 @@ def product(function: Function, *operands: Any) -> Any:
     level = top(*operands)
     values = [x._values if level_of(x) == level else x for x in operands]
     y = function(*values)
-    terms = []
     with np.errstate(all="ignore"):
-        for i, x in enumerate(operands):
-            if level_of(x) == level:
-                lanes = [function(*values[:i], lane, *values[i + 1 :]) for lane in x._tangents]
-                terms.append(np.stack(lanes) if lanes else zeros((0, *np.shape(y)), as_batch(y)))
+        terms = [_along(function, values, i, x, y) for i, x in enumerate(operands) if level_of(x) == level]
         return made(y, functools.reduce(np.add, terms), level)
+
+
+def _odd(x: Any) -> Any:
+    """Where the numbers are infinite or NaN; None if nowhere."""
+    numbers = plain(x)
+    if math.isfinite(np.add.reduce(numbers, axis=None)):  # the quickest test of all
+        return None
+    odd = ~np.isfinite(numbers)
+    return odd if odd.any() else None
+
+
+def _along(function: Function, values: Sequence[Any], i: int, x: Any, y: Any) -> Any:
+    """``function`` with the tangents of ``x`` in the place of operand i, lane by lane."""
+    for k, fixed in enumerate(values):
+        odd = None if k == i else _odd(fixed)
+        if odd is None:
+            continue
+        # infinities and NaN one by one, for a tangent that is 0 to make 0 of them
+        total = _along(function, [*values[:k], np.where(odd, 0.0, fixed), *values[k + 1 :]], i, x, y)
+        for place in map(tuple, np.argwhere(odd)):
+            one = np.zeros(fixed.shape, fixed.dtype)
+            one[place] = 1
+            part = _along(function, [*values[:k], one, *values[k + 1 :]], i, x, y)
+            total = total + scaled(as_batch(fixed[place]), part)
+        return total
+    lanes = [function(*values[:i], lane, *values[i + 1 :]) for lane in x._tangents]
+    return np.stack(lanes) if lanes else zeros((0, *np.shape(y)), as_batch(y))
 
 
 def _product(function: Function) -> None:
@@ -366,11 +389,31 @@ def _matmul(a: Any, b: Any) -> Any:
     terms = []
     with np.errstate(all="ignore"):
         if du is not None:
-            terms.append(np.matmul(aligned(du[:, None] if row else du, ndim), v[:, None] if column else v))
+            terms.append(_lanes_left(aligned(du[:, None] if row else du, ndim), v[:, None] if column else v))
         if dv is not None:
-            terms.append(np.matmul(u[None] if row else u, aligned(dv[..., None] if column else dv, ndim)))
+            terms.append(_lanes_right(u[None] if row else u, aligned(dv[..., None] if column else dv, ndim)))
         lanes = functools.reduce(np.add, terms)
         return made(y, lanes.reshape(len(lanes), *np.shape(y)), level)
+
+
+def _lanes_left(tangents: Any, v: Any) -> Any:
+    """Tangents times a matrix; where they are 0, infinities and NaN do not count."""
+    odd = _odd(v)
+    if odd is None:
+        return np.matmul(tangents, v)
+    j = np.flatnonzero(odd.any(axis=tuple(k for k in range(v.ndim) if k != v.ndim - 2)))
+    terms = scaled(np.where(odd, v, 0.0)[..., None, j, :], tangents[..., :, j, None])
+    return np.matmul(tangents, np.where(odd, 0.0, v)) + np.sum(terms, axis=-2)
+
+
+def _lanes_right(u: Any, tangents: Any) -> Any:
+    """A matrix times tangents, likewise."""
+    odd = _odd(u)
+    if odd is None:
+        return np.matmul(u, tangents)
+    j = np.flatnonzero(odd.any(axis=tuple(range(u.ndim - 1))))
+    terms = scaled(np.where(odd, u, 0.0)[..., :, j, None], tangents[..., None, j, :])
+    return np.matmul(np.where(odd, 0.0, u), tangents) + np.sum(terms, axis=-2)
 
 
 COMPOSED[np.matmul] = _matmul

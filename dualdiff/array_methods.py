@@ -15,11 +15,6 @@ class ArrayMethods(NDArrayOperatorsMixin):
     __slots__ = ()
 
     @property
-    def T(self) -> Any:  # noqa: N802
-        """The transposed view."""
-        return np.transpose(self)
-
-    @property
     def real(self) -> Any:
         """The array itself."""
         return self
@@ -63,21 +58,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
             raise ValueError("can only convert an array of size 1 to a scalar")
         return self.reshape(-1)[0]
 
-    # --- functions with another order of arguments, or in place ---
-
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
-        """``np.reshape``; the new shape is a tuple or several numbers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
-
-    def transpose(self, *axes: Any) -> Any:
-        """``np.transpose``; the axes are a tuple or several numbers."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
-            (axes,) = axes
-        return np.transpose(self, axes or None)
-
-    def flatten(self, order: str = "C") -> Any:
-        """A copy in one row."""
-        return np.ravel(self, order=order).copy()
+    # --- in place ---
 
     def fill(self, value: Any) -> None:
         """Set all elements."""

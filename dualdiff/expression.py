@@ -195,7 +195,8 @@ def _parsed(text: str) -> ast.expr:
     except SyntaxError as error:
         if error.msg == "too many nested parentheses":
             raise ExpressionError(_TOO_DEEP) from None
-        raise ExpressionError(f"cannot read {_short(text)}: {error.msg}, column {error.offset}") from None
+        place = f"column {error.offset}" if error.offset else "it breaks off"
+        raise ExpressionError(f"cannot read {_short(text)}: {error.msg}, {place}") from None
 
 
 def _short(text: str) -> str:

@@ -361,3 +361,28 @@ def test_scalar_duals_reach_array_functions() -> None:
     assert np.zeros_like(x).values == 0.0
     assert np.ndim(x) == 0
     assert np.shape(x) == ()
+
+
+A = np.array([[np.inf, 1.0, 2.0], [1.0, np.nan, 3.0], [0.0, 1.0, -np.inf]])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        pytest.param(lambda x: A @ x, id="matmul"),
+        pytest.param(lambda x: x @ A.T, id="matmul from the left"),
+        pytest.param(lambda x: (np.stack([A, A]) @ x)[1], id="matmul of stacks"),
+        pytest.param(lambda x: np.dot(A, x), id="dot"),
+        pytest.param(lambda x: np.inner(A, x), id="inner"),
+        pytest.param(lambda x: np.tensordot(x, A, (0, 1)), id="tensordot"),
+        pytest.param(lambda x: np.einsum("ij,j->i", A, x), id="einsum"),
+        pytest.param(lambda x: np.stack([np.vdot(row, x) for row in A]), id="vdot"),
+        pytest.param(lambda x: np.stack([np.convolve(row, x[::-1], "valid")[0] for row in A]), id="convolve"),
+    ],
+)
+def test_products_with_infinities_have_their_jacobian(f: Callable[[Any], Any]) -> None:
+    # a tangent that is 0 makes no NaN with them: A is the Jacobian, entry by entry
+    x = DualArray([1.0, 2.0, 3.0], np.eye(3))
+    np.testing.assert_array_equal(f(x).tangents.T, A)
+    linear_in_both = DualArray(DualArray([1.0, 2.0, 3.0], np.eye(3)), np.zeros((1, 3)))
+    np.testing.assert_array_equal(f(linear_in_both).values.tangents.T, A)
