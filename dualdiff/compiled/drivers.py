@@ -18,7 +18,7 @@ from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
 from ..errors import CompilationError
-from ..inputs import as_input
+from ..inputs import as_input, is_masked
 from . import boundary as boundary  # boxes batches
 from . import cache, seeding
 from .callback import CALLBACKS, callback, can_be_passed
@@ -135,8 +135,10 @@ class Driver(CPUDispatcher):
     def typeof_pyval(self, val: Any) -> types.Type:
         try:
             return super().typeof_pyval(val)
-        except NumbaError:  # what Numba cannot type may be converted: a big-endian array, a list of numbers
-            return types.pyobject
+        except NumbaError:
+            if is_masked(val):  # Numba would remember its type as that of all arrays like its data
+                raise TypeError("a masked array is not supported: pass its data, or x.filled(...)") from None
+            return types.pyobject  # what Numba cannot type may be converted: a big-endian array, a list of numbers
 
     def add_overload(self, cres: Any) -> None:
         self.overloads[tuple(cres.signature.args)] = cres  # Python's calls find the entries
@@ -240,6 +242,8 @@ class CompiledTransform(Driver):
         self._names = [p.name for p in parameters]
         self._starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self._indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+        if len(set(self._indices)) < len(self._indices):
+            raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self._clone = clone(f, inlined=True)
         super().__init__(self._entry(parameters))
 
