@@ -26,7 +26,7 @@ class Goal:
 class Workload:
     """One derivative at one point.
 
-    ``kind``: gradient or jacobian; or start, where what is timed is a fresh process up to its first result.
+    ``kind``: gradient or jacobian; solve, where a compiled solver uses a Jacobian at every step; or start, where what is timed is a fresh process up to its first result.
     ``chunked``: whether it is measured for several chunks.
     """
 
@@ -60,6 +60,11 @@ def _workloads() -> list[Workload]:
             rows.append(Workload(f"{function}-{n}", title, "gradient", function, _points(n), goals, chunked=True))
     title = "dense Jacobian of the Brusselator, 500 states"
     rows.append(Workload("brusselator", title, "jacobian", "brusselator", _points(500), (CERES,), chunked=True))
+    goals = (Goal(1.5, "by hand"),)
+    title = "Newton's method on Broyden's tridiagonal system, 20 unknowns, all compiled"
+    rows.append(Workload("newton", title, "solve", "newton", lambda: (np.full(20, -1.0),), goals))
+    title = "ROS2 on Robertson's stiff reaction, t = 40, all compiled"
+    rows.append(Workload("rosenbrock2", title, "solve", "rosenbrock2", lambda: (np.array([1.0, 0.0, 0.0]),), goals))
     title = "process start to the first derivative, 2 variables"
     goals = (Goal(seconds=0.6, variant="interpreted"),)
     rows.append(Workload("start", title, "start", "example", lambda: (), goals))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..functions import BY_HAND
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
 from ..processes import process_contestant
+from ..solvers import SOLVERS
 from ..workloads import Workload
 
 NAME = "by hand"
@@ -26,8 +27,11 @@ def missing() -> str:
 def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "start":
         return process_contestant(NAME, "@njit", START) | process_contestant("NumPy", "import", "import numpy")
-    f = BY_HAND[workload.function]
     args = workload.point()
+    if workload.kind == "solve":
+        solver, function, jacobian = SOLVERS[workload.function]
+        return {Key(NAME, COMPILED, ""): in_compiled_code(solver(function, jacobian), args)}
+    f = BY_HAND[workload.function]
     return {
         Key(NAME, PYTHON, ""): from_python(f, args),
         Key(NAME, COMPILED, ""): in_compiled_code(f, args),

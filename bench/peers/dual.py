@@ -7,6 +7,7 @@ import dualdiff
 from ..functions import FUNCTIONS
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
 from ..processes import process_contestant
+from ..solvers import SOLVERS
 from ..workloads import Workload
 
 NAME = "dualdiff"
@@ -38,6 +39,10 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
         scripts = {"import": "import dualdiff", "interpreted": INTERPRETED, "compiled": COMPILED_START}
         return {k: c for variant, text in scripts.items() for k, c in process_contestant(NAME, variant, text).items()}
     args = workload.point()
+    if workload.kind == "solve":
+        solver, function, _ = SOLVERS[workload.function]
+        solve = solver(function, dualdiff.jacobian(function))
+        return {Key(NAME, COMPILED, "default"): in_compiled_code(solve, args)}
     argnums = 0 if len(args) == 1 else tuple(range(len(args)))
     contestants = {}
     for chunk in (None, *CHUNKS) if workload.chunked else (None,):

@@ -23,6 +23,7 @@ from numba.np.ufunc.gufunc import GUFunc
 from .activity import Activity
 from .joining import array
 from .linked import LinkedCompiler, LowerForPython, LowerInlined
+from .seeding import fill
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
 
 
@@ -160,6 +161,15 @@ def _promoter(dual: DualType) -> Any:
                 return [cell for cell in cells]
 
             return on_list
+
+        if made.layout == "C":
+
+            def on_contiguous(made):
+                duals = new_array(made.shape, reference)
+                fill(duals, made)
+                return duals
+
+            return on_contiguous
 
         def on_array(made):
             duals = new_array(made.shape, reference)

@@ -64,16 +64,18 @@ def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any
 # --- dispatchers ----------------------------------------------------------------------------
 
 
-_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
+def _options(f: Any) -> dict[str, Any]:
+    """How the derivative of ``f`` is compiled; it gives the GIL away if f does."""
+    return {"nopython": True, "nogil": f.targetoptions.get("nogil", False), "error_model": "numpy"}
 
 
-def _compiled(function: Any, argtypes: tuple[types.Type, ...], name: str) -> Any:
-    """The result of compiling a function that Python calls.
+def _compiled(function: Any, f: Any, argtypes: tuple[types.Type, ...], name: str) -> Any:
+    """The result of compiling a driver of ``f`` that Python calls.
 
     Its ``name`` is that of its code, too: no other may have it, in any process that loads the code from disk.
     """
     function.__qualname__, function.__module__ = name, "dualdiff"
-    dispatcher = CPUDispatcher(function, locals={}, targetoptions=dict(_OPTIONS), pipeline_class=EntryCompiler)
+    dispatcher = CPUDispatcher(function, locals={}, targetoptions=_options(f), pipeline_class=EntryCompiler)
     dispatcher.compile(argtypes)
     return dispatcher.overloads[argtypes]
 
@@ -88,8 +90,11 @@ class Driver(CPUDispatcher):
     fails, the first comes back to Python, and has the strict driver compiled only then.
     """
 
+    _f: Any
+    _clone: Any
+
     def __init__(self, entry: Callable[..., Any]) -> None:
-        super().__init__(entry, locals={}, targetoptions=dict(_OPTIONS), pipeline_class=EntryCompiler)
+        super().__init__(entry, locals={}, targetoptions=_options(self._f), pipeline_class=EntryCompiler)
         self.entries: dict[tuple[types.Type, ...], Any] = {}
         self._wide: set[tuple[types.Type, ...]] = set()
         self._outgrown: list[Any] = []  # another thread may be running them
@@ -185,7 +190,10 @@ class Driver(CPUDispatcher):
             again = self._again
         replaceable = again not in (None, self._again)
         entry = _compiled(
-            self._written(argtypes, again, wide if wide or replaceable else None), argtypes, f"driver_{name}"
+            self._written(argtypes, again, wide if wide or replaceable else None),
+            self._f,
+            argtypes,
+            f"driver_{name}",
         )
         if place is not None and key is not None:
             cache.save(place, key, entry)
@@ -200,7 +208,7 @@ class Driver(CPUDispatcher):
             else:
                 if argtypes not in self._strict_entries:
                     name = f"strict_driver_{uuid.uuid4().hex}"
-                    self._strict_entries[argtypes] = _compiled(self._written(argtypes), argtypes, name)
+                    self._strict_entries[argtypes] = _compiled(self._written(argtypes), self._f, argtypes, name)
                 entry = self._strict_entries[argtypes]
         return entry.entry_point(*args)
 

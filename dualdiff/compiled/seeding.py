@@ -78,6 +78,7 @@ def for_compiled_code(name: str, parameters: str) -> Any:
 fill = for_compiled_code("fill", "duals, x")
 size = for_compiled_code("size", "x")
 lift = for_compiled_code("lift", "x, everything, n, strict")
+lift_here = for_compiled_code("lift_here", "x, everything, n, strict")
 lift_along = for_compiled_code("lift_along", "x, direction, everything, strict")
 seed = for_compiled_code("seed", "x, start")
 
@@ -102,34 +103,85 @@ def _constant_dual(typingctx, x, everything, n, strict):
     return ty(x, everything, n, strict), codegen
 
 
-@overload(lift, jit_options=OPTIONS, prefer_literal=True)
-def _lift(x, everything, n, strict):
-    lanes, is_strict = n.literal_value, strict.literal_value
-    if not isinstance(x, types.Array):
-        level = everything.literal_value
-        return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
+LOCAL_BYTES = 4096
+"""Duals of so much memory may live on the stack: an allocation costs as much as some ten operations."""
 
-    element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
 
-    if x.layout == "C":
+@intrinsic
+def _new_array_here(typingctx, shape, element):
+    """As ``new_array``, for an array that is done with when the function returns that calls this."""
+    extents = shape.types
+    ty = array_of(element.instance_type, len(extents))
 
-        def on_contiguous(x, everything, n, strict):
-            duals = new_array(x.shape, element)
-            fill(duals, x)
+    def codegen(context, builder, sig, args):
+        itemsize = arrayobj.get_itemsize(context, ty)
+        cells = cgutils.unpack_tuple(builder, args[0])
+        with builder.goto_entry_block():
+            buffer = builder.alloca(ir.ArrayType(ir.IntType(8), LOCAL_BYTES))
+            buffer.align = 64
+            result = builder.alloca(context.get_value_type(ty))
+        count = context.get_constant(types.intp, 1)
+        for cell in cells:
+            count = builder.mul(count, cell)
+        fits = builder.icmp_unsigned("<=", count, context.get_constant(types.intp, LOCAL_BYTES // itemsize))
+        with builder.if_else(fits) as (here, elsewhere):
+            with here:
+                array = arrayobj.make_array(ty)(context, builder)
+                strides: list[ir.Value] = []
+                stride = context.get_constant(types.intp, itemsize)
+                for cell in reversed(cells):
+                    strides.insert(0, stride)
+                    stride = builder.mul(stride, cell)
+                arrayobj.populate_array(
+                    array,
+                    data=builder.bitcast(buffer, array.data.type),
+                    shape=cells,
+                    strides=strides,
+                    itemsize=context.get_constant(types.intp, itemsize),
+                    meminfo=None,
+                )
+                builder.store(array._getvalue(), result)
+            with elsewhere:
+                builder.store(arrayobj._empty_nd_impl(context, builder, ty, cells)._getvalue(), result)
+        return builder.load(result)
+
+    return ty(shape, element), codegen
+
+
+def _teach_lift(function, new):
+    """Teach ``function``: the duals of an argument, arrays in memory from ``new``."""
+
+    @overload(function, jit_options=OPTIONS, prefer_literal=True)
+    def typed(x, everything, n, strict):
+        lanes, is_strict = n.literal_value, strict.literal_value
+        if not isinstance(x, types.Array):
+            level = everything.literal_value
+            return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
+
+        element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
+
+        if x.layout == "C":
+
+            def on_contiguous(x, everything, n, strict):
+                duals = new(x.shape, element)
+                fill(duals, x)
+                return duals
+
+            return on_contiguous
+
+        def on_array(x, everything, n, strict):
+            duals = new(x.shape, element)
+            i = 0
+            for number in x.flat:
+                put_flat(duals, i, number)
+                i += 1
             return duals
 
-        return on_contiguous
+        return on_array
 
-    def on_array(x, everything, n, strict):
-        duals = new_array(x.shape, element)
-        flat = duals.reshape(duals.size)
-        i = 0
-        for number in x.flat:
-            flat[i] = number
-            i += 1
-        return duals
 
-    return on_array
+_teach_lift(lift, new_array)
+_teach_lift(lift_here, _new_array_here)
 
 
 @intrinsic(prefer_literal=True)
