@@ -27,6 +27,8 @@ FLOORS = [
     "compiled.array_functions",
     "compiled.joining",
     "compiled.products",
+    "compiled.statistics",
+    "compiled.composed",
     "compiled.linalg",
     "compiled.tuples",
     "compiled.arrays",
