@@ -26,8 +26,8 @@ class Goal:
 class Workload:
     """One derivative at one point.
 
-    ``kind``: gradient or jacobian; solve, where a compiled solver uses a Jacobian at every step; or start, where what is timed is a fresh process up to its first result.
-    ``chunked``: whether it is measured for several chunks.
+    ``kind``: gradient or jacobian; solve, where a compiled solver uses a Jacobian at every step; or start, where
+    what is timed is a fresh process up to its first result. ``chunked``: whether it is measured for several chunks.
     """
 
     name: str

@@ -111,6 +111,13 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
     return np.where(np.isfinite(x), x, 0.0)
 
 
+@composed(np.bincount)
+def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    n = max(int(np.max(x, initial=-1)) + 1, minlength)
+    chosen = np.reshape(x, (-1, 1)) == np.arange(n)
+    return np.sum(np.where(chosen, np.reshape(weights, (-1, 1)), 0.0), axis=0)
+
+
 @composed(np.trapezoid if hasattr(np, "trapezoid") else np.trapz)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = np.moveaxis(operand(y), axis, -1)

@@ -158,7 +158,7 @@ def value_only(function: Any) -> None:
 for _function in (
     *(np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.count_nonzero, np.nonzero),
     *(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort, np.argwhere),
-    *(np.searchsorted, np.digitize, np.histogram, np.bincount, np.flatnonzero, np.isneginf, np.isposinf),
+    *(np.searchsorted, np.digitize, np.histogram, np.flatnonzero, np.isneginf, np.isposinf),
     *(np.shape, np.size, np.ndim, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory),
 ):
     value_only(_function)

@@ -14,11 +14,14 @@ STEP = np.array([0.7, -1.1, 0.4, 2.0, 0.6, -0.9])
 
 
 def function_of(expressions: tuple[str, ...]) -> Any:
-    """The function of a number t that tells all expressions of a vector x(t) and of matrices A(t), B(t) of it."""
+    """The function of a number t that tells all expressions of a vector x(t), of matrices A(t), B(t) of it,
+    and of y(t), which has a NaN."""
     cells = "".join(f"    y{i} = {text}\n" for i, text in enumerate(expressions))
     results = "".join(f"y{i}, " for i in range(len(expressions)))
     scope: dict[str, Any] = {"np": np, "START": START, "STEP": STEP}
     body = "    x = START + t * STEP\n    A = x.reshape(2, 3)\n    B = x.reshape(3, 2)\n"
+    if any("(y" in text for text in expressions):
+        body += "    y = x.copy()\n    y[2] = np.nan\n"
     exec(f"def f(t):\n{body}{cells}    return ({results})", scope)
     return scope["f"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numba import njit
 
-from dualdiff import CompilationError, gradient, jacobian
+from dualdiff import CompilationError, gradient, jacobian, value_and_derivative
 
-from .compiled_cases import first_outcomes, second_outcomes
+from .compiled_cases import first_outcomes, function_of, second_outcomes
 
 GROUPS = {
     "elementwise": (
@@ -153,8 +153,10 @@ def test_plain_code_compiles_as_before() -> None:
         np.add(x, out, out)
         y = np.clip(np.where(x > 1, x, 0.0), 0.0, 2.0) + np.concatenate((x[:1], x[1:]))
         y[1:] += np.dot(x, x)
+        y += np.cov(np.stack((x, y)))[0, 1] + np.percentile(x, 30.0)
         return out + y + np.array([1.0, 2.0, 3.0]) + np.where(x > 1)[0].size + np.sum(x)
 
+    gradient(njit(lambda x: np.sum(x / x.size)))(np.ones(2))  # whatever has been compiled for duals before
     x = np.array([0.5, 1.5, 2.5])
     np.testing.assert_allclose(f(x), f.py_func(x), rtol=1e-15)
 
@@ -203,8 +205,83 @@ def test_a_nan_goes_through() -> None:
     np.testing.assert_array_equal(result[1:], [[1.0, 1.0], [1.0, 0.0]])  # the slope of a sum does not depend on x
 
 
-@pytest.mark.parametrize("function", [np.percentile, np.cov], ids=lambda f: f.__name__)
-def test_what_has_no_rule_does_not_compile(function: Any) -> None:
-    f = njit(lambda x: np.sum(function(x, 1)))
+def test_what_has_no_rule_does_not_compile() -> None:
+    f = njit(lambda x: np.sum(np.setdiff1d(x, x)))
     with pytest.raises(CompilationError):
         gradient(f)(np.ones(3))
+
+
+# --- functions that are taught to compiled code alone: against differences ------------------
+
+UNKNOWN_TO_PYTHON = {
+    "without NaN": (
+        *("np.nanmax(y)", "np.nanmin(y)", "np.nanprod(y)", "np.nancumsum(y)", "np.nancumprod(y)", "np.nanvar(y)"),
+        *("np.nanstd(y)", "np.nanmean(y)", "np.nansum(y)", "np.nanmedian(y)", "np.nanargmax(y) * x + np.nanargmin(y)"),
+    ),
+    "quantiles": (
+        *(
+            "np.percentile(x, 30.0)",
+            "np.percentile(x, np.array([0.0, 40.0, 60.0, 100.0]))",
+            "np.quantile(A, (0.1, 0.7))",
+        ),
+        *("np.nanquantile(y, 0.3)", "np.nanpercentile(y, [20.0, 90.0])", "np.percentile(y, 40.0)"),
+    ),
+    "covariances": ("np.cov(x)", "np.cov(B, rowvar=False, ddof=0)", "np.corrcoef(A, x[:3])"),
+    "vectors": (
+        *("np.vander(x, 3)", "np.vander(x, increasing=True)", "np.ediff1d(A)", "np.trace(A, 1)", "np.trace(B, -1)"),
+        *("np.ediff1d(x, to_end=x[:2] * x[0], to_begin=np.ones(1))", "np.cross(A, A * A)", "np.cross(A, x[:3])"),
+    ),
+    "selection": (
+        *("np.unique(x)", "np.extract(x > 0, x)", "np.unwrap(4 * x)", "np.argpartition(x, 2)[2] * x"),
+        "np.partition(A, 1)",
+    ),
+    "ranges": ("np.logspace(x[0], x[1], 3)", "np.geomspace(x[0], x[4], 3)", "np.geomspace(x[2], -1.0, 3)"),
+    "real numbers": (
+        *("np.real(x) * x.real", "np.imag(x)", "x[0].real * np.conj(x) * x.conj()", "np.iscomplexobj(x) * x"),
+        *("x.astype(np.int64) * x.astype(np.float64)", "np.asarray_chkfinite(x)"),
+    ),
+    "the others": (
+        *("np.asarray([x[0], x[1] * x[2]])", "np.polynomial.polynomial.polyval(x, x[:3])"),
+        *("np.convolve(x, x[:3], 'same')", "np.correlate(x, x[1:4], 'full')"),
+    ),
+}
+
+
+@pytest.mark.parametrize("group", UNKNOWN_TO_PYTHON)
+def test_derivatives_are_quotients_of_differences_and_values_the_plain_functions_to_the_bit(group: str) -> None:
+    texts, h = UNKNOWN_TO_PYTHON[group], 1e-3
+    f = njit(function_of(texts))
+    values, slopes = value_and_derivative(f)(0.0)
+    around = zip(*(f(k * h) for k in (-2, -1, 1, 2)), strict=True)
+    for text, value, slope, plain, four in zip(texts, values, slopes, f(0.0), around, strict=True):
+        a, b, c, d = map(np.asarray, four)
+        np.testing.assert_allclose(slope, (a - 8.0 * b + 8.0 * c - d) / (12 * h), rtol=1e-7, atol=1e-8, err_msg=text)
+        np.testing.assert_array_equal(value, plain, err_msg=text)
+
+
+def test_diagonals_are_filled() -> None:
+    @njit
+    def f(x: Any) -> Any:
+        a = np.zeros((3, 3))
+        np.fill_diagonal(a, x[0] * x[0])
+        b = np.ones((3, 2))
+        np.fill_diagonal(b, x[1:])
+        return a @ b
+
+    def written_out(x: Any) -> Any:
+        return x[0] * x[0] * np.array([[x[1], 1.0], [1.0, x[2]], [1.0, 1.0]])
+
+    x = np.array([2.0, 3.0, 5.0])
+    np.testing.assert_array_equal(jacobian(f)(x), jacobian(written_out)(x))
+
+
+def test_weights_are_counted() -> None:
+    f = njit(lambda x: np.bincount(np.array([0, 2, 0, 2]), x, 4))
+    weights = [[1.0, 0.0, 1.0, 0.0], [0.0] * 4, [0.0, 1.0, 0.0, 1.0], [0.0] * 4]
+    for way in (f, f.py_func):
+        np.testing.assert_array_equal(jacobian(way)(np.arange(4.0)), weights)
+
+
+def test_the_memory_of_duals_is_not_seen() -> None:
+    with pytest.raises(CompilationError, match="in memory"):
+        gradient(njit(lambda x: x[0] * x.view(np.int64)[0]))(np.ones(2))

@@ -143,10 +143,6 @@ def integers(x: Any) -> Any:
     return cells[0] * x[0]
 
 
-def check_of_numba(x: Any) -> Any:
-    return np.asarray_chkfinite(x)[0]  # fails
-
-
 def norms_of_a_matrix(x: Any) -> Any:
     return np.linalg.cond(np.outer(x, x))  # fails
 
@@ -170,7 +166,6 @@ CASES = {
     set_of_numbers: "array, a tuple or a list literal",
     global_array: "arrays made in the function",
     integers: "one of floats",
-    check_of_numba: "arithmetic",
     norms_of_a_matrix: "loops",
 }
 

@@ -31,6 +31,8 @@ FLOORS = [
     "compiled.array_functions",
     "compiled.joining",
     "compiled.products",
+    "compiled.statistics",
+    "compiled.composed",
     "compiled.linalg",
     "compiled.tuples",
     "compiled.arrays",

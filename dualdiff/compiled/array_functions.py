@@ -145,10 +145,13 @@ def _ptp(row):
 
 
 @compiled
-def _median(row):
+def median_of(row):
+    """The median of one row: NaN if it is empty or has a NaN."""
     ordered = np.sort(row)
     n = row.size
-    if n > 0 and np.isnan(ordered[n - 1]):
+    if n == 0:
+        return np.nan
+    if np.isnan(ordered[n - 1]):
         return ordered[n - 1]
     return ordered[n // 2] if n % 2 else (ordered[n // 2 - 1] + ordered[n // 2]) / 2
 
@@ -180,18 +183,21 @@ def _teach_reduction(over: Any, *functions: Any, method: str) -> None:
         return along
 
 
-for _over, *_functions in (
-    (_sum, np.sum),
-    (_prod, np.prod),
-    (_mean, np.mean),
-    (_var, np.var),
-    (_std, np.std),
-    (_max, np.max, np.amax),
-    (_min, np.min, np.amin),
-    (_ptp, np.ptp),
-    (_median, np.median),
-):
-    _teach_reduction(_over, *_functions, method=_functions[0].__name__ if _over is not _median else "")
+OVER_ROWS = {
+    np.sum: _sum,
+    np.prod: _prod,
+    np.mean: _mean,
+    np.var: _var,
+    np.std: _std,
+    np.max: _max,
+    np.min: _min,
+    np.ptp: _ptp,
+}
+"""The reductions that are methods, too, of one row."""
+
+for _function, _over in OVER_ROWS.items():
+    _teach_reduction(_over, _function, method=_function.__name__)
+_teach_reduction(median_of, np.median, method="")
 
 
 # --- running sums and differences -----------------------------------------------------------
@@ -285,7 +291,10 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
 for _numpys, _parameters, _method in (
     (np.argmax, "a, axis=None", "argmax"),
     (np.argmin, "a, axis=None", "argmin"),
+    (np.nanargmax, "a", ""),
+    (np.nanargmin, "a", ""),
     (np.argsort, "a, kind='quicksort'", ""),
+    (np.argpartition, "a, kth", ""),
     (np.searchsorted, "a, v, side='left'", ""),
     (np.any, "a", "any"),
     (np.all, "a", "all"),
@@ -329,6 +338,24 @@ def _sort_in_place(a):
             order = np.argsort(bare(unsorted), kind="mergesort")
             for j in range(order.size):
                 row[j] = unsorted[order[j]]
+
+    return on_lines
+
+
+@implements(np.partition)
+def _partition(a, kth):
+    if not is_dual_array(a):
+        return None
+
+    def on_lines(a, kth):
+        out = copied(a)
+        axis = a.ndim - 1
+        for i in range(a.size // max(a.shape[axis], 1)):
+            row, unsorted = line(out, axis, i), line(a, axis, i)
+            order = np.argpartition(bare(copied(unsorted)), kth)
+            for j in range(order.size):
+                row[j] = unsorted[order[j]]
+        return out
 
     return on_lines
 
@@ -439,21 +466,6 @@ def _nan_to_num(x, copy=True, nan=0.0):
         return out
 
     return finite
-
-
-@implements(np.nansum)
-def _nansum(a):
-    return (lambda a: np.sum(np.where(np.isnan(a), 0.0, a))) if is_dual_array(a) else None
-
-
-@implements(np.nanmean)
-def _nanmean(a):
-    return (lambda a: np.nansum(a) / np.sum(~np.isnan(a))) if is_dual_array(a) else None
-
-
-@implements(np.trace)
-def _trace(a):
-    return (lambda a: _sum(np.diag(a))) if is_dual_array(a) else None
 
 
 @implements(np.repeat, method="repeat")

@@ -14,8 +14,10 @@ from numba.extending import overload
 
 from ..rules import FLAT, RULES, VALUE_ONLY
 from . import array_functions as array_functions  # whoever imports the arrays has them taught, too
+from . import composed as composed
 from . import joining as joining
 from . import linalg as linalg
+from . import statistics as statistics
 from . import tuples as tuples
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
 from .scalars import arity, spellings

@@ -35,7 +35,7 @@ def array(object, dtype=None):
     raise TypeError("array is for compiled code")
 
 
-def _elements(ty: Any) -> list[types.Type]:
+def elements(ty: Any) -> list[types.Type]:
     """The types of the elements of a tuple or list."""
     return list(ty.types) if isinstance(ty, types.BaseTuple) else [ty.dtype]
 
@@ -47,7 +47,7 @@ def _array_in_clone(object, dtype=None):
         if is_none(dtype):
             return lambda object, dtype=None: np.array(object)
         return lambda object, dtype=None: np.array(object, dtype)
-    rows = _elements(object)
+    rows = elements(object)
     if all(is_dual(t) or is_number(t) for t in rows):
         return lambda object, dtype=None: outputs(object)
     if isinstance(object, types.List):

@@ -63,7 +63,8 @@ def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = 
         def generic(self, args: Any, kws: Any) -> Any:
             # NumPy's function may have more arguments, such as an array for the result: those calls are Numba's
             fits = len(args) + len(kws) == len(parameters) and all(keyword in parameters for keyword in kws)
-            return super().generic(args, kws) if fits else None
+            # Numba sometimes gives the arguments as a list, which it then cannot look up
+            return super().generic(tuple(args), kws) if fits else None
 
     infer(Template)
     infer_global(function, types.Function(Template))

@@ -205,8 +205,19 @@ def _outer(a, b):
 
 def _teach_bilinear(function: Any) -> None:
     @implements(function)
-    def typed(a, b):
-        return _product(function, a, b, False) if are_arrays(a, b) and a.ndim == b.ndim == 1 else None
+    def typed(a, v):
+        if not (are_arrays(a, v) and a.ndim == v.ndim == 1):
+            return None
+        on_arrays = compiled(_product(function, a, v, False))
+        return lambda a, v: on_arrays(a, v)
+
+    @implements(function, prefer_literal=True)
+    def typed_with_mode(a, v, mode):
+        if not (are_arrays(a, v) and a.ndim == v.ndim == 1 and isinstance(mode, types.StringLiteral)):
+            return None
+        name = mode.literal_value
+        on_arrays = compiled(_product(compiled(lambda a, v: function(a, v, name)), a, v, False))
+        return lambda a, v, mode: on_arrays(a, v)
 
 
 for _function in (np.convolve, np.correlate):

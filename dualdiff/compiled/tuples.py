@@ -64,7 +64,7 @@ def _teach_iterator(function: Any) -> None:
 
         def generic(self, args: Any, kws: Any) -> Any:
             known = tuple(_one_type(t) or t for t in args)
-            if known == args:
+            if known == tuple(args):
                 return None
             return self.context.resolve_function_type(self.context.resolve_value_type(function), known, kws)
 

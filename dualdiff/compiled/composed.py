@@ -1,0 +1,272 @@
+"""NumPy functions on arrays of duals that are made of others, inside compiled code."""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.extending import overload_attribute, overload_method
+
+from .array_functions import bare, common, compiled, function_from, implements, is_none
+from .joining import elements
+from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
+from .results import outputs
+from .types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
+
+# --- vectors and matrices -------------------------------------------------------------------
+
+
+@compiled
+def _cross_of(a, b, out):
+    if a.size != 3 or b.size != 3:
+        raise ValueError("cross takes vectors of 3 numbers")
+    out[0] = a[1] * b[2] - a[2] * b[1]
+    out[1] = a[2] * b[0] - a[0] * b[2]
+    out[2] = a[0] * b[1] - a[1] * b[0]
+
+
+@implements(np.cross)
+def _cross(a, b):
+    if not (isinstance(a, types.Array) and isinstance(b, types.Array) and applies(a, b)):
+        return None
+    result = common(a.dtype, b.dtype)
+    if a.ndim == b.ndim == 1:
+
+        def of_vectors(a, b):
+            out = new_array(3, result)
+            _cross_of(a, b, out)
+            return out
+
+        return of_vectors
+    wide = a.ndim >= b.ndim
+
+    def of_rows(a, b):
+        shape = a.shape if wide else b.shape
+        if a.ndim == b.ndim and a.shape != b.shape:
+            raise ValueError("operands could not be broadcast together")
+        out = new_array(shape, result)
+        for i in range(out.size // 3):
+            _cross_of(line(a, a.ndim - 1, i), line(b, b.ndim - 1, i), line(out, out.ndim - 1, i))
+        return out
+
+    return of_rows
+
+
+@implements(np.vander)
+def _vander(x, N=None, increasing=False):  # noqa: N803 (NumPy's name)
+    if not (is_dual_array(x) and x.ndim == 1):
+        return None
+    result, square = types.TypeRef(x.dtype), is_none(N)
+
+    def of_vector(x, N=None, increasing=False):  # noqa: N803
+        n = x.size if square else N
+        if n < 0:
+            raise ValueError("Negative dimensions are not allowed")
+        out = new_array((x.size, n), result)
+        for i in range(x.size):
+            for j in range(n):
+                k, last = (j, j - 1) if increasing else (n - 1 - j, n - j)
+                out[i, k] = 1.0 if j == 0 else x[i] * out[i, last]
+        return out
+
+    return of_vector
+
+
+@implements(np.trace, method="trace")
+def _trace(a, offset=0):
+    if not (is_dual_array(a) and a.ndim == 2):
+        return None
+
+    def of_matrix(a, offset=0):
+        total = 0.0
+        for i in range(max(-offset, 0), min(a.shape[0], a.shape[1] - offset)):
+            total += a[i, i + offset]
+        return total
+
+    return of_matrix
+
+
+@implements(np.fill_diagonal)
+def _fill_diagonal(a, val):
+    if not (is_dual_array(a) and a.ndim == 2 and is_numeric(val)):
+        return None
+    if not isinstance(val, types.Array):
+
+        def with_number(a, val):
+            for i in range(min(a.shape)):
+                a[i, i] = val
+
+        return with_number
+
+    def with_array(a, val):
+        cells = flat(copied(val))
+        for i in range(min(a.shape)):
+            a[i, i] = cells[i % cells.size]
+
+    return with_array
+
+
+# --- sequences ------------------------------------------------------------------------------
+
+
+@implements(np.ediff1d)
+def _ediff1d(ary, to_end=None, to_begin=None):
+    parts = (to_begin, ary, to_end)
+    given = [t for t in parts if not is_none(t)]
+    if not (is_dual_array(ary) and all(isinstance(t, types.Array) and is_numeric(t) for t in given)):
+        return None
+    cells = "".join(
+        f"{text}, "
+        for t, text in zip(parts, ("to_begin.ravel()", "np.diff(ary.ravel())", "to_end.ravel()"), strict=True)
+        if not is_none(t)
+    )
+    text = f"def differences(ary, to_end=None, to_begin=None):\n    return np.concatenate(({cells}))"
+    return function_from(text, "differences", {"np": np})
+
+
+@implements(np.unwrap)
+def _unwrap(p):
+    if not is_dual_array(p):
+        return None
+
+    def by_whole_turns(p):
+        out = copied(p)
+        assign(values_view(out), np.unwrap(values_of(p)))  # what is added does not depend on p
+        return out
+
+    return by_whole_turns
+
+
+@implements(np.extract)
+def _extract(condition, arr):
+    if not (is_dual_array(arr) and isinstance(condition, types.Array)):
+        return None
+    return lambda condition, arr: flat(copied(arr))[np.nonzero(condition.ravel())[0]]
+
+
+@implements(np.polynomial.polynomial.polyval)
+def _polyval(x, c):
+    if not (isinstance(c, types.Array) and c.ndim == 1 and is_numeric(x) and (level_of(x) or level_of(c))):
+        return None
+
+    def by_horner(x, c):
+        y = c[c.size - 1] + x * 0.0
+        for i in range(c.size - 2, -1, -1):
+            y = c[i] + y * x
+        return y
+
+    return by_horner
+
+
+def _are_numbers(*tys: Any) -> bool:
+    return any(map(is_dual, tys)) and all(is_dual(t) or is_number(t) for t in tys)
+
+
+@implements(np.logspace)
+def _logspace(start, stop, num=50):
+    if not _are_numbers(start, stop):
+        return None
+    return lambda start, stop, num=50: np.power(10.0, np.linspace(start, stop, num))
+
+
+@implements(np.geomspace)
+def _geomspace(start, stop, num=50):
+    if not _are_numbers(start, stop):
+        return None
+
+    def steps(start, stop, num=50):
+        if start == 0 or stop == 0:
+            raise ValueError("Geometric sequence cannot include zero")
+        sign = -1.0 if start < 0 and stop < 0 else 1.0
+        out = np.logspace(np.log10(sign * start), np.log10(sign * stop), num)
+        out *= sign
+        if num > 0:
+            out[0] = start
+        if num > 1:
+            out[num - 1] = stop
+        return out
+
+    return steps
+
+
+# --- real numbers ---------------------------------------------------------------------------
+
+
+def _teach_parts(kind: Any, applies: Any, zero: Any) -> None:
+    overload_attribute(kind, "real", jit_options=CALLED)(lambda x: lambda x: x)
+    overload_attribute(kind, "imag", jit_options=CALLED)(lambda x: zero)
+    implements(np.real)(lambda val: (lambda val: val) if applies(val) else None)
+    implements(np.imag)(lambda val: (lambda val: val.imag) if applies(val) else None)
+    implements(np.iscomplexobj)(lambda x: (lambda x: False) if applies(x) else None)
+    implements(np.isrealobj)(lambda x: (lambda x: True) if applies(x) else None)
+
+
+_teach_parts(DualType, is_dual, lambda x: 0.0)
+_teach_parts(DualArrayType, is_dual_array, lambda x: np.zeros(x.shape))
+
+
+@implements(np.conjugate, method="conj")
+def _conjugate(x):
+    if is_dual_array(x):
+        return lambda x: copied(x)
+    return (lambda x: x) if is_dual(x) else None
+
+
+overload_method(DualArrayType, "conjugate", jit_options=CALLED)(_conjugate)
+overload_method(DualType, "conjugate", jit_options=CALLED)(_conjugate)
+
+
+@implements(np.asarray_chkfinite)
+def _asarray_chkfinite(a):
+    if not is_dual_array(a):
+        return None
+
+    def checked(a):
+        for i in range(a.size):
+            if not np.isfinite(a.flat[i]):
+                raise ValueError("array must not contain infs or NaNs")
+        return a
+
+    return checked
+
+
+@implements(np.asarray)
+def _asarray(a, dtype=None):
+    if not (is_none(dtype) and isinstance(a, (types.BaseTuple, types.List)) and level_of(a)):
+        return None
+    return (lambda a, dtype=None: outputs(a)) if all(is_dual(t) or is_number(t) for t in elements(a)) else None
+
+
+# --- conversions ----------------------------------------------------------------------------
+
+
+def _number_type(dtype: Any) -> Any:
+    return dtype.instance_type if isinstance(dtype, types.NumberClass) else getattr(dtype, "dtype", None)
+
+
+@overload_method(DualArrayType, "astype", jit_options=CALLED)
+def _astype(a, dtype):
+    number = _number_type(dtype)
+    if not isinstance(number, types.Float):
+        return lambda a, dtype: bare(a).astype(dtype)
+    result = types.TypeRef(a.dtype if is_dual(a.dtype.base) else a.dtype.with_base(number))
+
+    def to_floats(a, dtype):
+        out = new_array(a.shape, result)
+        assign(out, a)
+        return out
+
+    return to_floats
+
+
+@overload_method(DualArrayType, "view", jit_options=CALLED)
+def view(a, dtype):
+    """The array seen with another type: that of the numbers in it is its own."""
+    if _number_type(dtype) != a.dtype.base:
+        raise TypingError("the memory of duals as that of numbers")
+    return lambda a, dtype: a
