@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -43,7 +44,12 @@ def _call(name: str, like: types.Type, argtypes: Any) -> Any:
         python = context.get_python_api(builder)
         environment = context.get_env_manager(builder)
         gil = python.gil_ensure()
-        module = python.import_module(context.insert_const_string(builder.module, __name__))
+        name_of_module = context.insert_const_string(builder.module, __name__)
+        # Numba's own way to import has changed its name
+        import_module = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(python.pyobj, [python.cstring]), "PyImport_ImportModule"
+        )
+        module = builder.call(import_module, [name_of_module])
         function = python.object_getattr_string(module, "_call_back")
         objects = [python.string_from_string(context.insert_const_string(builder.module, name))]
         for ty, value in zip(argtypes, args[1:], strict=True):

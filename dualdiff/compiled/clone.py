@@ -211,13 +211,13 @@ class CloneCompiler(LinkedCompiler):
 class InlinedCloneCompiler(CloneCompiler):
     """The same for clones that are inlined."""
 
-    lowering = LowerInlined
+    lowering_pass = LowerInlined
 
 
 class EntryCompiler(CloneCompiler):
     """The same for functions that Python calls."""
 
-    lowering = LowerForPython
+    lowering_pass = LowerForPython
 
 
 class Clone(CPUDispatcher):

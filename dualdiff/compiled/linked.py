@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from llvmlite.binding import Linkage
 from numba import _dynfunc
-from numba.core import codegen
+from numba.core import codegen, lowering
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.environment import lookup_environment
@@ -57,14 +57,28 @@ class WholeLibrary(codegen.JITCodeLibrary):
         return bool(missing)
 
 
+class Inlined(lowering.Lower):
+    """Writes functions that LLVM must inline."""
+
+    def setup_function(self, fndesc: Any) -> None:
+        super().setup_function(fndesc)
+        self.function.attributes.add("alwaysinline")
+
+
+class Apart(lowering.Lower):
+    """Writes functions that LLVM must not inline, unless Numba's option says that it must."""
+
+    def setup_function(self, fndesc: Any) -> None:
+        super().setup_function(fndesc)
+        if not fndesc.inline:
+            self.function.attributes.add("noinline")
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class LowerForLinking(NativeLowering):
     """Lowers a function that compiled code calls."""
 
     _name = "dualdiff_lower_for_linking"
-
-    inlining = ""
-    """The attribute that tells LLVM whether to inline the function; empty if it may decide."""
 
     def run_pass(self, state: Any) -> bool:
         context = state.targetctx
@@ -80,9 +94,6 @@ class LowerForLinking(NativeLowering):
         _LIBRARIES[lowered.fndesc.llvm_func_name] = state.library
         context.insert_user_function(handle, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=handle)
-        if self.inlining and not state.flags.forceinline:
-            function = state.library._final_module.get_function(lowered.fndesc.llvm_func_name)
-            function.add_function_attribute(self.inlining)
         return True
 
 
@@ -91,7 +102,10 @@ class LowerInlined(LowerForLinking):
     """The same, for a function that is inlined. Numba's own option for that is handed on to all that it calls."""
 
     _name = "dualdiff_lower_inlined"
-    inlining = "alwaysinline"
+
+    @property
+    def lowering_class(self) -> Any:
+        return Inlined
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -99,7 +113,10 @@ class LowerApart(LowerForLinking):
     """The same, for a function that is inlined only if its options say so: LLVM takes long over large functions."""
 
     _name = "dualdiff_lower_apart"
-    inlining = "noinline"
+
+    @property
+    def lowering_class(self) -> Any:
+        return Apart
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -123,11 +140,11 @@ class LowerForPython(NativeLowering):
 class LinkedCompiler(CompilerBase):
     """Numba's nopython pipeline, up to LLVM's language."""
 
-    lowering: Any = LowerForLinking
+    lowering_pass: Any = LowerForLinking
 
     def define_pipelines(self) -> list[Any]:
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [(self.lowering if p is NativeLowering else p, text) for p, text in passes.passes]
+        passes.passes = [(self.lowering_pass if p is NativeLowering else p, text) for p, text in passes.passes]
         self.prepare(passes)
         passes.finalize()
         return [passes]
@@ -139,4 +156,4 @@ class LinkedCompiler(CompilerBase):
 class CalledCompiler(LinkedCompiler):
     """The same for this package's own functions."""
 
-    lowering = LowerApart
+    lowering_pass = LowerApart
