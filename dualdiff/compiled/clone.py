@@ -162,22 +162,9 @@ def _promoter(dual: DualType) -> Any:
 
             return on_list
 
-        if made.layout == "C":
-
-            def on_contiguous(made):
-                duals = new_array(made.shape, reference)
-                fill(duals, made)
-                return duals
-
-            return on_contiguous
-
         def on_array(made):
             duals = new_array(made.shape, reference)
-            flat = duals.reshape(duals.size)
-            i = 0
-            for number in made.flat:
-                flat[i] = number
-                i += 1
+            fill(duals, made)
             return duals
 
         return on_array

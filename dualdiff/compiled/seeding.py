@@ -11,6 +11,8 @@ argument's first element, of the element that lane 0 seeds, so it may be negativ
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import Any
 
 from llvmlite import ir
@@ -78,7 +80,7 @@ def for_compiled_code(name: str, parameters: str) -> Any:
 fill = for_compiled_code("fill", "duals, x")
 size = for_compiled_code("size", "x")
 lift = for_compiled_code("lift", "x, everything, n, strict")
-lift_here = for_compiled_code("lift_here", "x, everything, n, strict")
+lift_here = for_compiled_code("lift_here", "x, everything, n, strict, buffer")
 lift_along = for_compiled_code("lift_along", "x, direction, everything, strict")
 seed = for_compiled_code("seed", "x, start")
 
@@ -108,36 +110,41 @@ LOCAL_BYTES = 4096
 
 
 @intrinsic
-def _new_array_here(typingctx, shape, element):
-    """As ``new_array``, for an array that is done with when the function returns that calls this."""
-    extents = shape.types
-    ty = array_of(element.instance_type, len(extents))
+def stack(typingctx):
+    """Memory of the calling function, which it has until it returns."""
 
     def codegen(context, builder, sig, args):
-        itemsize = arrayobj.get_itemsize(context, ty)
-        cells = cgutils.unpack_tuple(builder, args[0])
         with builder.goto_entry_block():
             buffer = builder.alloca(ir.ArrayType(ir.IntType(8), LOCAL_BYTES))
-            buffer.align = 64
-            result = builder.alloca(context.get_value_type(ty))
-        count = context.get_constant(types.intp, 1)
-        for cell in cells:
-            count = builder.mul(count, cell)
-        fits = builder.icmp_unsigned("<=", count, context.get_constant(types.intp, LOCAL_BYTES // itemsize))
-        with builder.if_else(fits) as (here, elsewhere):
+        buffer.align = 64
+        return builder.bitcast(buffer, cgutils.voidptr_t)
+
+    return types.voidptr(), codegen
+
+
+@intrinsic
+def _new_array_in(typingctx, shape, element, buffer):
+    """As ``new_array``, in a buffer from ``stack`` if it fits in there."""
+    ty = array_of(element.instance_type, len(shape.types))
+
+    def codegen(context, builder, sig, args):
+        def number(n):
+            return context.get_constant(types.intp, n)
+
+        itemsize = arrayobj.get_itemsize(context, ty)
+        cells = cgutils.unpack_tuple(builder, args[0])
+        count = functools.reduce(builder.mul, cells, number(1))
+        result = cgutils.alloca_once(builder, context.get_value_type(ty))
+        with builder.if_else(builder.icmp_unsigned("<=", count, number(LOCAL_BYTES // itemsize))) as (here, elsewhere):
             with here:
                 array = arrayobj.make_array(ty)(context, builder)
-                strides: list[ir.Value] = []
-                stride = context.get_constant(types.intp, itemsize)
-                for cell in reversed(cells):
-                    strides.insert(0, stride)
-                    stride = builder.mul(stride, cell)
+                steps = itertools.accumulate(reversed(cells[1:]), builder.mul, initial=number(itemsize))
                 arrayobj.populate_array(
                     array,
-                    data=builder.bitcast(buffer, array.data.type),
+                    data=builder.bitcast(args[2], array.data.type),
                     shape=cells,
-                    strides=strides,
-                    itemsize=context.get_constant(types.intp, itemsize),
+                    strides=list(steps)[::-1][: len(cells)],
+                    itemsize=number(itemsize),
                     meminfo=None,
                 )
                 builder.store(array._getvalue(), result)
@@ -145,43 +152,36 @@ def _new_array_here(typingctx, shape, element):
                 builder.store(arrayobj._empty_nd_impl(context, builder, ty, cells)._getvalue(), result)
         return builder.load(result)
 
-    return ty(shape, element), codegen
+    return ty(shape, element, buffer), codegen
 
 
-def _teach_lift(function, new):
-    """Teach ``function``: the duals of an argument, arrays in memory from ``new``."""
+@overload(lift, jit_options=OPTIONS, prefer_literal=True)
+def _lift(x, everything, n, strict):
+    lanes, is_strict = n.literal_value, strict.literal_value
+    if not isinstance(x, types.Array):
+        level = everything.literal_value
+        return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
 
-    @overload(function, jit_options=OPTIONS, prefer_literal=True)
-    def typed(x, everything, n, strict):
-        lanes, is_strict = n.literal_value, strict.literal_value
-        if not isinstance(x, types.Array):
-            level = everything.literal_value
-            return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
+    element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
 
-        element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
+    def on_array(x, everything, n, strict):
+        duals = new_array(x.shape, element)
+        fill(duals, x)
+        return duals
 
-        if x.layout == "C":
-
-            def on_contiguous(x, everything, n, strict):
-                duals = new(x.shape, element)
-                fill(duals, x)
-                return duals
-
-            return on_contiguous
-
-        def on_array(x, everything, n, strict):
-            duals = new(x.shape, element)
-            i = 0
-            for number in x.flat:
-                put_flat(duals, i, number)
-                i += 1
-            return duals
-
-        return on_array
+    return on_array
 
 
-_teach_lift(lift, new_array)
-_teach_lift(lift_here, _new_array_here)
+@overload(lift_here, jit_options=OPTIONS, prefer_literal=True)
+def _lift_here(x, everything, n, strict, buffer):
+    element = types.TypeRef(dual_type(x, everything, n.literal_value, bool(strict.literal_value)))
+
+    def on_array(x, everything, n, strict, buffer):
+        duals = _new_array_in(x.shape, element, buffer)
+        fill(duals, x)
+        return duals
+
+    return on_array
 
 
 @intrinsic(prefer_literal=True)
@@ -281,11 +281,21 @@ def _unit(typingctx, dual, lane):
 
 @overload(fill, jit_options=BORROWING)
 def _fill(duals, x):
-    def on_arrays(duals, x):
-        for i in range(x.size):
-            put_flat(duals, i, get_flat(x, i))
+    if x.layout == "C":
 
-    return on_arrays
+        def on_contiguous(duals, x):
+            for i in range(x.size):
+                put_flat(duals, i, get_flat(x, i))
+
+        return on_contiguous
+
+    def on_array(duals, x):
+        i = 0
+        for number in x.flat:
+            put_flat(duals, i, number)
+            i += 1
+
+    return on_array
 
 
 @overload(seed, jit_options=BORROWING)

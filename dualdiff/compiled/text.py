@@ -11,7 +11,7 @@ from . import results, seeding
 from .types import level_of
 
 HELPERS = {
-    **{name: getattr(seeding, name) for name in ("lift", "lift_here", "lift_along", "seed", "size")},
+    **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
         name: getattr(results, name)
         for name in (
@@ -76,16 +76,16 @@ class Text:
             cells[-1] = "*" + cells[-1]
         return f"f({', '.join(cells)})"
 
-    def lift(self, x: str, function: str = "lift") -> str:
-        return f"{function}({x}, {self.level}, {self.n}, {int(self.strict)})"
+    def lift(self, x: str, more: str = "") -> str:
+        return f"lift{'_here' if more else ''}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
     def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool) -> str:
         """gradient and jacobian: passes over the arguments, n lanes at a time."""
         k = range(len(self.x))
         arrays = [i for i in k if self.is_array[i]]
         # a function that returns a number leaves nothing behind that may share memory with its argument
-        function = "lift_here" if collect == "gradient" else "lift"
-        lift = [f"x{i} = {self.lift(self.x[i], function)}" for i in k]
+        local = arrays if collect == "gradient" else []
+        lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '')}" for i in k]
         seeds = [f"seed(x{i}, start - o{i})" for i in arrays]
         call = self.call([f"x{i}" if i in arrays else f"seed(x{i}, start - o{i})" for i in k])
         gather = [
@@ -100,6 +100,7 @@ class Text:
         if self.reach is not None:
             again += f" or o{len(k)} > {self.reach}"
         return self.function(
+            *(f"b{i} = stack()" for i in local),
             *lift,
             "o0 = 0",
             *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
