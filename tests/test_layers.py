@@ -22,6 +22,7 @@ FLOORS = [
     "inputs",
     "compiled.types",
     "compiled.seeding",
+    "compiled.outputs",
     "compiled.scalars",
     "compiled.loops",
     "compiled.array_functions",
