@@ -449,7 +449,7 @@ def test_results_that_make_no_array_are_refused() -> None:
     for f in (njit(lambda x: (x, x[0])), njit(lambda x: {0: x[0]}), njit(lambda x: "x")):
         with pytest.raises(ValueError, match="that make an array, not"):
             jacobian(f)(X)
-    with pytest.raises(ValueError, match="derivative expects that .* returns numbers"):
+    with pytest.raises(ValueError, match=r"derivative expects that .* returns numbers"):
         derivative(njit(lambda t: {0: t}))(1.0)
     with pytest.raises(TypeError, match="returns None on one of its ways"):
         jacobian(njit(sometimes))(X)
