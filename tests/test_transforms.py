@@ -451,7 +451,7 @@ def test_results_that_make_no_array_are_refused() -> None:
             jacobian(f)(X)
     with pytest.raises(ValueError, match=r"derivative expects that .* returns numbers"):
         derivative(njit(lambda t: {0: t}))(1.0)
-    with pytest.raises(TypeError, match="returns None on one of its ways"):
+    with pytest.raises(TypeError, match="may return None"):
         jacobian(njit(sometimes))(X)
 
 

@@ -475,5 +475,5 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     if isinstance(result, types.NoneType):
         raise TypeError(f"{name} returned None: it must return the value to differentiate")
     if isinstance(result, types.Optional):
-        raise TypeError(f"{name} returns None on one of its ways: it must always return the value to differentiate")
+        raise TypeError(f"{name} may return None: it must always return the value to differentiate")
     return result
