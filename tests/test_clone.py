@@ -20,7 +20,7 @@ from numba import float64, njit, prange
 from numba.core import types
 from numba.extending import overload
 
-from dualdiff import derivative, gradient, jacobian, value_and_jacobian
+from dualdiff import CompilationError, derivative, gradient, jacobian, value_and_jacobian
 
 X = np.array([0.5, -1.25, 2.0, 3.5])
 WEIGHTS = np.array([4.0, 3.0, 2.0, 1.0])
@@ -871,6 +871,14 @@ def float_of_a_number(x):
 
 
 @squares
+def float64_of_a_number(x):
+    out = np.zeros(4, np.float64)
+    for i in range(4):
+        out[i] = np.float64(x[i]) * np.float64(1) * x[i]
+    return out
+
+
+@squares
 def tuple_of_numbers(x):
     a, b, c, d = x[0], x[1], x[2], x[3]
     numbers = (a, b, c, d)
@@ -1222,6 +1230,23 @@ def test_a_loop_that_starts_from_an_argument_of_floats() -> None:
     np.testing.assert_array_equal(derivative(guarded_step)(2.0, weights), WEIGHTS)
     np.testing.assert_array_equal(derivative(guarded_step)(200.0, weights), np.zeros(4))
     np.testing.assert_array_equal(weights, WEIGHTS)
+
+
+def test_an_argument_that_is_written_to_is_not_replaced() -> None:
+    @njit
+    def fill(out, u):
+        out[0] = u
+
+    @njit
+    def f(x, weights):
+        y = weights
+        fill(y, 7.0)
+        if x[0] > 100.0:
+            y = x * x
+        return weights[0] * x[0] + y.size
+
+    with pytest.raises(CompilationError, match=r"Cannot unify.*\n.*copy"):
+        gradient(f)(X, WEIGHTS.copy())
 
 
 def test_a_function_may_be_an_argument() -> None:

@@ -20,7 +20,7 @@ from numba.core import ir
 from numba.core.compiler import run_frontend
 from numba.core.dispatcher import Dispatcher
 
-from .effects import results_among
+from .effects import results_among, writes_to_arguments
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
@@ -170,8 +170,17 @@ class Activity:
     def written_arguments(self) -> set[int]:
         """The arguments that something may be stored into: a copy in their place would be another array."""
         targets = {s.target.name for s in self.statements if isinstance(s, (ir.SetItem, ir.StaticSetItem))}
-        expressions = [s.value for s in self.assignments if isinstance(s.value, ir.Expr)]
-        return self.arguments_behind(targets | {e.lhs.name for e in expressions if e.op == "inplace_binop"})
+        for value in (s.value for s in self.assignments if isinstance(s.value, ir.Expr)):
+            if value.op == "inplace_binop":
+                targets.add(value.lhs.name)
+            if value.op == "call":
+                callee, method = self.callee(value.func), self._method_of(value.func)
+                targets |= {v.name for v in results_among(callee, value.args)}
+                if isinstance(callee, Dispatcher):
+                    targets |= {v.name for i, v in _passed(callee, value) if writes_to_arguments(callee.py_func, [i])}
+                elif self.name_of(value.func) in _STORING_METHODS | _STORING_FUNCTIONS:
+                    targets |= {v.name for v in _and(method, value.args)}
+        return self.arguments_behind(targets)
 
     def _has_type(self, value: Any) -> bool:
         """Whether what a value makes has its type from the beginning, not from what is stored into it."""

@@ -48,6 +48,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (r"unicode_type|Literal\[str\]|StringLiteral", "strings cannot be computed with: pass them as arguments at most"),
     (
+        r"[Cc]an(not|'t) unify",
+        "a variable or result is of floats on one way and of duals on another: start from a copy, as in y = w.copy()",
+    ),
+    (
         r"getiter.*Tuple",
         "a loop over arrays of floats and arrays of duals has no one type: write out its passes",
     ),
