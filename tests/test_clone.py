@@ -20,7 +20,7 @@ from numba import float64, njit, prange
 from numba.core import types
 from numba.extending import overload
 
-from dualdiff import derivative, gradient, jacobian, value_and_jacobian
+from dualdiff import CompilationError, derivative, gradient, jacobian, value_and_jacobian
 
 X = np.array([0.5, -1.25, 2.0, 3.5])
 WEIGHTS = np.array([4.0, 3.0, 2.0, 1.0])
@@ -481,6 +481,37 @@ def array_returned_beside_one_of_duals(x):
 
 
 @squares
+def array_from_outside_returned_beside_one_of_duals(x):
+    if x[3] > 1e9:
+        return WEIGHTS
+    return x * x
+
+
+@squares
+def array_from_outside_that_is_replaced_in_a_loop(x):
+    y = WEIGHTS
+    for _ in range(2):
+        y = y / 2.0 + x
+    return y * x - (WEIGHTS / 4.0 + x / 2.0) * x
+
+
+@squares
+def array_from_outside_in_a_conditional_expression(x):
+    y = WEIGHTS[:2] if x[3] > 1e9 else x[2:]
+    return np.concatenate((x[:2], y)) * x
+
+
+@squares
+def array_from_outside_as_an_argument_of_a_helper(x):
+    return chosen(x, WEIGHTS, x[3] > 1e9) * chosen(x, np.ones(4), False)
+
+
+@njit
+def chosen(x, weights, weighted):
+    return weights if weighted else x
+
+
+@squares
 def array_filled_by_a_function_that_is_passed_on(x):
     out = np.zeros(4)
     called(store_squares, x, out)
@@ -840,6 +871,14 @@ def float_of_a_number(x):
 
 
 @squares
+def float64_of_a_number(x):
+    out = np.zeros(4, np.float64)
+    for i in range(4):
+        out[i] = np.float64(x[i]) * np.float64(1) * x[i]
+    return out
+
+
+@squares
 def tuple_of_numbers(x):
     a, b, c, d = x[0], x[1], x[2], x[3]
     numbers = (a, b, c, d)
@@ -1081,6 +1120,20 @@ def conditional_expression(x):
 
 
 @squares
+def numbers_returned_early(x):
+    return np.array([guarded(u) for u in x])
+
+
+@njit
+def guarded(u):
+    if u > 1e9:
+        return math.inf
+    if u < -1e9:
+        return 0
+    return u * u
+
+
+@squares
 def branches_of_different_types(x):
     out = np.zeros(4)
     for i in range(4):
@@ -1154,6 +1207,46 @@ def test_a_number_taken_from_an_argument_of_floats_may_become_a_dual() -> None:
 
     np.testing.assert_array_equal(gradient(f)(X, WEIGHTS), WEIGHTS)
     np.testing.assert_array_equal(gradient(njit(lambda x: f(x, WEIGHTS)))(X), WEIGHTS)
+
+
+def test_a_loop_that_starts_from_an_argument_of_floats() -> None:
+    @njit
+    def euler(rate, y0, steps):
+        y = y0
+        for _ in range(steps):
+            y = y + 0.1 * rate * y
+        return y
+
+    slopes = derivative(euler)(2.0, WEIGHTS, 3)
+    np.testing.assert_allclose(slopes, 3 * 0.1 * 1.2**2 * WEIGHTS, rtol=1e-14)
+
+    @njit
+    def guarded_step(rate, y0):
+        if rate > 100.0:
+            return y0
+        return y0 * rate
+
+    weights = WEIGHTS.copy()
+    np.testing.assert_array_equal(derivative(guarded_step)(2.0, weights), WEIGHTS)
+    np.testing.assert_array_equal(derivative(guarded_step)(200.0, weights), np.zeros(4))
+    np.testing.assert_array_equal(weights, WEIGHTS)
+
+
+def test_an_argument_that_is_written_to_is_not_replaced() -> None:
+    @njit
+    def fill(out, u):
+        out[0] = u
+
+    @njit
+    def f(x, weights):
+        y = weights
+        fill(y, 7.0)
+        if x[0] > 100.0:
+            y = x * x
+        return weights[0] * x[0] + y.size
+
+    with pytest.raises(CompilationError, match=r"Cannot unify.*\n.*copy"):
+        gradient(f)(X, WEIGHTS.copy())
 
 
 def test_a_function_may_be_an_argument() -> None:

@@ -24,6 +24,7 @@ FLOORS = [
     "compiled.types",
     "compiled.arithmetic",
     "compiled.seeding",
+    "compiled.outputs",
     "compiled.results",
     "compiled.text",
     "compiled.scalars",

@@ -453,3 +453,48 @@ def test_threads_do_not_disturb_each_other(way: Any) -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+# --- results in tuples and lists ------------------------------------------------------------
+
+
+def two_rows(x: Any) -> Any:
+    return x * x, np.sin(x)
+
+
+def rows_of_a_list(x: Any) -> Any:
+    return [x * x, x]
+
+
+def rows_of_numbers(x: Any) -> Any:
+    return (x[0], 1.0), (x[1] * x[0], x[1])
+
+
+def uneven(x: Any) -> Any:
+    return x, x[:1]
+
+
+@pytest.mark.parametrize("f", [two_rows, rows_of_a_list, rows_of_numbers], ids=lambda f: f.__name__)
+def test_arrays_in_a_tuple_or_list_are_rows_of_one(f: Any) -> None:
+    values, slopes = value_and_jacobian(njit(f))(X)
+    expected_values, expected = value_and_jacobian(f)(X)
+    np.testing.assert_array_equal(values, expected_values)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-15)
+    assert slopes.shape == np.shape(f(X)) + X.shape
+
+
+def test_results_that_make_no_array_are_refused() -> None:
+    for f in (uneven, njit(uneven)):
+        with pytest.raises(ValueError, match="must"):
+            jacobian(f)(X)
+    for f in (njit(lambda x: (x, x[0])), njit(lambda x: {0: x[0]}), njit(lambda x: "x")):
+        with pytest.raises(ValueError, match="that make an array, not"):
+            jacobian(f)(X)
+    with pytest.raises(ValueError, match=r"derivative expects that .* returns numbers"):
+        derivative(njit(lambda t: {0: t}))(1.0)
+    with pytest.raises(TypeError, match="may return None"):
+        jacobian(njit(sometimes))(X)
+
+
+def sometimes(x: Any) -> Any:
+    return x if x[0] > 0 else None

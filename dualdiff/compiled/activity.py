@@ -15,11 +15,12 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from numba.core import ir
 from numba.core.compiler import run_frontend
 from numba.core.dispatcher import Dispatcher
 
-from .effects import results_among
+from .effects import results_among, writes_to_arguments
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
@@ -98,7 +99,8 @@ class Activity:
             for names in self._one_type():
                 if any(name in self.active for name in names):
                     for name in names:
-                        self._mark(name, set())
+                        self._mark(name, set(), stored=False)
+                        self._join(name)
 
     def _one_type(self) -> list[list[str]]:
         """The variables, in groups, that Numba gives one type: if one holds duals, all must."""
@@ -130,24 +132,55 @@ class Activity:
 
     # --- backward: where a container was made
 
-    def _mark(self, name: str, visited: set[str], place: Any = None) -> None:
+    def _mark(self, name: str, visited: set[str], place: Any = None, stored: bool = True) -> None:
+        """Mark what made the containers that a variable may be, which must be ``stored`` into or of one type."""
         if name in visited:
             return
         visited.add(name)
         for s in self.assignments:
             if s.target.name != name:
                 continue
-            if isinstance(s.value, ir.Arg):
+            if isinstance(s.value, ir.Arg) and stored:
                 self.stored_arguments.add(s.value.index)
                 if place is not None:
                     self.places.setdefault(s.value.index, place)
             origins = self._origins(s.value)
             for origin in origins:
-                self._mark(origin, visited, place)
+                self._mark(origin, visited, place, stored)
             if isinstance(s.value, ir.Expr) and (not origins or s.value.op in ("call", "build_list")):
                 self.receiving.add(id(s))
                 if self._has_type(s.value):
                     self.made_for_duals.add(id(s))
+
+    def _join(self, name: str) -> None:
+        """Have a variable that is given an array from outside, of floats, given one made for duals in its place."""
+        for s in self.assignments:
+            if s.target.name == name and self._is_from_outside(s.value):
+                self.receiving.add(id(s))
+                self.made_for_duals.add(id(s))
+
+    def _is_from_outside(self, value: Any) -> bool:
+        """Whether a value may be an argument or a constant, or part of it, that nothing here is stored into."""
+        values = [value, *(source for name in self._behind(self._origins(value)) for source in self.sources[name])]
+        arguments = {v.index for v in values if isinstance(v, ir.Arg)}
+        constant = any(isinstance(v, (ir.Global, ir.FreeVar)) and isinstance(v.value, np.ndarray) for v in values)
+        return (bool(arguments) or constant) and not arguments & self.written_arguments
+
+    @functools.cached_property
+    def written_arguments(self) -> set[int]:
+        """The arguments that something may be stored into: a copy in their place would be another array."""
+        targets = {s.target.name for s in self.statements if isinstance(s, (ir.SetItem, ir.StaticSetItem))}
+        for value in (s.value for s in self.assignments if isinstance(s.value, ir.Expr)):
+            if value.op == "inplace_binop":
+                targets.add(value.lhs.name)
+            if value.op == "call":
+                callee, method = self.callee(value.func), self._method_of(value.func)
+                targets |= {v.name for v in results_among(callee, value.args)}
+                if isinstance(callee, Dispatcher):
+                    targets |= {v.name for i, v in _passed(callee, value) if writes_to_arguments(callee.py_func, [i])}
+                elif self.name_of(value.func) in _STORING_METHODS | _STORING_FUNCTIONS:
+                    targets |= {v.name for v in _and(method, value.args)}
+        return self.arguments_behind(targets)
 
     def _has_type(self, value: Any) -> bool:
         """Whether what a value makes has its type from the beginning, not from what is stored into it."""
@@ -243,18 +276,19 @@ class Activity:
 
     def arguments_behind(self, names: Iterable[str]) -> set[int]:
         """The arguments whose memory these variables may share."""
-        found: set[int] = set()
+        values = (value for name in self._behind(names) for value in self.sources[name])
+        return {value.index for value in values if isinstance(value, ir.Arg)}
+
+    def _behind(self, names: Iterable[str]) -> set[str]:
+        """The variables, these included, whose memory these variables may share."""
         open_names, visited = list(names), set()
         while open_names:
             name = open_names.pop()
-            if name in visited:
-                continue
-            visited.add(name)
-            for value in self.sources.get(name, []):
-                if isinstance(value, ir.Arg):
-                    found.add(value.index)
-                open_names += self._origins(value)
-        return found
+            if name in self.sources and name not in visited:
+                visited.add(name)
+                for value in self.sources[name]:
+                    open_names += self._origins(value)
+        return visited
 
     # --- names
 

@@ -43,7 +43,7 @@ class PrepareForDuals(FunctionPass):
     def run_pass(self, state: Any) -> bool:
         func_ir = state.func_ir
         self._clone_callees(func_ir, state.args)
-        self._make_arrays(func_ir)
+        self._replace_numpys(func_ir)
         dual = _dual_among(state.args)
         if dual is not None:
             active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
@@ -64,16 +64,19 @@ class PrepareForDuals(FunctionPass):
                 if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
                     assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher), source.loc)
 
-    def _make_arrays(self, func_ir: Any) -> None:
-        # Numba rewrites np.array of a list by itself, and only for types that NumPy knows
+    def _replace_numpys(self, func_ir: Any) -> None:
+        """Two functions of NumPy that Numba knows for its own types of numbers only."""
         assignments = [s for block in func_ir.blocks.values() for s in block.find_insts(ir.Assign)]
         modules = {
             s.target.name for s in assignments if isinstance(s.value, (ir.Global, ir.FreeVar)) and s.value.value is np
         }
+        called = {s.value.func.name for s in assignments if isinstance(s.value, ir.Expr) and s.value.op == "call"}
         for s in assignments:
-            is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr"
-            if is_attribute and s.value.attr == "array" and s.value.value.name in modules:
+            is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr" and s.value.value.name in modules
+            if is_attribute and s.value.attr == "array":  # of a list: Numba rewrites that call by itself
                 s.value = ir.Global("array", array, s.loc)
+            elif is_attribute and s.value.attr == "float64" and s.target.name in called:  # elsewhere it is a dtype
+                s.value = ir.Global("float", float, s.loc)
 
 
 def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:

@@ -15,7 +15,7 @@ from numba.extending import overload_attribute, overload_method
 from .array_functions import bare, common, compiled, function_from, implements, is_none
 from .joining import elements
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
-from .results import outputs
+from .outputs import outputs
 from .types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
 
 # --- vectors and matrices -------------------------------------------------------------------

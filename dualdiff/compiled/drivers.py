@@ -24,7 +24,9 @@ from . import cache, seeding
 from .callback import CALLBACKS, callback, can_be_passed
 from .clone import EntryCompiler, clone
 from .effects import writes_to_arguments
-from .explain import explained
+from .explain import explained, readable
+from .outputs import ndim_of
+from .results import is_structure
 from .text import Text, function_from
 from .types import CALLED, OPTIONS, is_dual, is_number, level_of
 
@@ -338,11 +340,19 @@ class CompiledTransform(Driver):
         is_scalar = is_dual(result) or is_number(result)
         if self._kind == "gradient" and not is_scalar:
             raise ValueError(
-                f"gradient expects that {name} returns a number, not {result}: perhaps you want jacobian({name})"
+                f"gradient expects that {name} returns a number, not {readable(result)}: "
+                f"perhaps you want jacobian({name})"
+            )
+        if self._kind == "derivative":
+            _check_structure(self._kind, name, result)
+        if self._kind == "jacobian" and ndim_of(result) is None:
+            raise ValueError(
+                f"jacobian expects that {name} returns an array, a number, or tuples or lists that make an array, "
+                f"not {readable(result)}"
             )
         if self._kind == "derivative" and isinstance(shown[self._indices[0]], types.Array) and not is_scalar:
             raise ValueError(
-                f"derivative by an array expects that {name} maps a number to a number, not to {result}: "
+                f"derivative by an array expects that {name} maps a number to a number, not to {readable(result)}: "
                 f"perhaps you want jacobian({name})"
             )
 
@@ -375,7 +385,7 @@ class CompiledJvp(Driver):
         strict = _is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
         lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
-        compile_clone(self._clone, lifted, self._f.__name__)
+        _check_structure("jvp", self._f.__name__, compile_clone(self._clone, lifted, self._f.__name__))
 
 
 @functools.cache
@@ -413,6 +423,13 @@ def _type_of(value: Any) -> types.Type:
         raise TypeError(f"an argument is of a type that Numba does not compile: {type(value).__name__}") from error
 
 
+def _check_structure(kind: str, name: str, result: types.Type) -> None:
+    if not is_structure(result):
+        raise ValueError(
+            f"{kind} expects that {name} returns numbers, arrays, or tuples or lists of them, not {readable(result)}"
+        )
+
+
 def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> types.Type:
     """Compile a clone for duals and tell the type of its result."""
     try:
@@ -424,4 +441,6 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     result = function.overloads[tuple(argtypes)].signature.return_type
     if isinstance(result, types.NoneType):
         raise TypeError(f"{name} returned None: it must return the value to differentiate")
+    if isinstance(result, types.Optional):
+        raise TypeError(f"{name} may return None: it must always return the value to differentiate")
     return result

@@ -48,6 +48,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (r"unicode_type|Literal\[str\]|StringLiteral", "strings cannot be computed with: pass them as arguments at most"),
     (
+        r"[Cc]an(not|'t) unify",
+        "a variable or result is of floats on one way and of duals on another: start from a copy, as in y = w.copy()",
+    ),
+    (
         r"getiter.*Tuple",
         "a loop over arrays of floats and arrays of duals has no one type: write out its passes",
     ),
@@ -112,21 +116,23 @@ def _what_numba_raised(error: BaseException) -> str:
     modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     module = next((name for name in reversed(modules) if name.startswith("numba.")), "numba")
     message = str(error)
-    return _shortened(f"{type(error).__name__}{f' ({message})' if message else ''} in {module}")
+    return readable(f"{type(error).__name__}{f' ({message})' if message else ''} in {module}")
 
 
 def _operation(message: str) -> str:
     """What failed, in Numba's words but without the inside of types."""
     call = _CALL.search(message)
     if call:
-        return _shortened(call.group(1)).strip()
+        return readable(call.group(1)).strip()
     lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
     what = next((line for line in lines if not line.startswith(("Failed in", "During", "Resolution"))), "unknown")
     statement = _STATEMENT.search(message)
-    return _shortened(what.split(": %")[0] + (f" in {statement.group(1)}" if statement else ""))
+    return readable(what.split(": %")[0] + (f" in {statement.group(1)}" if statement else ""))
 
 
-def _shortened(text: str) -> str:
+def readable(text: Any) -> str:
+    """A type or a message of Numba without the inside of types."""
+    text = str(text)
     for pattern, short in _SHORT:
         text = pattern.sub(short, text)
     return text

@@ -14,7 +14,7 @@ from numba.extending import overload
 
 from .array_functions import checked_axis, common, function_from, implements, is_none
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
-from .results import outputs
+from .outputs import outputs
 from .types import is_dual, is_number, level_of, new_array
 
 # --- making arrays of numbers ----------------------------------------------------------------

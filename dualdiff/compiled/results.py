@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.core.errors import TypingError
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
@@ -28,7 +26,6 @@ empty_early = for_compiled_code("empty_early", "x")
 empty_gradient = for_compiled_code("empty_gradient", "y, x")
 collect_gradient = for_compiled_code("collect_gradient", "result, y, x, start")
 empty_pair = for_compiled_code("empty_pair", "x, everything")
-outputs = for_compiled_code("outputs", "y")
 empty_jacobian = for_compiled_code("empty_jacobian", "y, x")
 collect_jacobian = for_compiled_code("collect_jacobian", "result, y, x, start")
 collect_number = for_compiled_code("collect_number", "result, y, x, start")
@@ -113,60 +110,6 @@ def _collect_gradient(result, y, x, start):
     return on_array
 
 
-def _common(cells):
-    """The type that holds numbers and duals of these types."""
-    element = cpu_target.typing_context.unify_types(*cells)
-    if not (is_dual(element) or is_number(element)):
-        raise TypingError(
-            f"jacobian expects an array, a number, or a tuple or list of numbers, not of {', '.join(map(str, cells))}"
-        )
-    return element if is_dual(element) else types.float64
-
-
-@intrinsic
-def _uniform(typingctx, y):
-    """A tuple of numbers and duals as a tuple of one type."""
-    element = _common(y.types)
-    ty = types.UniTuple(element, len(y.types))
-
-    def codegen(context, builder, sig, args):
-        cells = [context.cast(builder, builder.extract_value(args[0], i), t, element) for i, t in enumerate(y.types)]
-        return context.make_tuple(builder, ty, cells)
-
-    return ty(y), codegen
-
-
-@overload(outputs, jit_options=OPTIONS)
-def _outputs(y):
-    """The result of a vector-valued f as an array: an array as it is, numbers in a tuple or list gathered."""
-    if isinstance(y, types.Array) or is_dual(y) or is_number(y):
-        return lambda y: y
-    if isinstance(y, types.BaseTuple) and len(y.types) == 0:
-        return lambda y: np.empty(0)
-    if isinstance(y, types.BaseTuple):
-        element = types.TypeRef(_common(y.types))
-
-        def on_tuple(y):
-            cells = _uniform(y)
-            out = new_array(len(cells), element)
-            for i in range(len(cells)):
-                out[i] = cells[i]
-            return out
-
-        return on_tuple
-    if isinstance(y, (types.List, types.ListType)) and (is_dual(y.dtype) or is_number(y.dtype)):
-        element = types.TypeRef(_common([y.dtype]))
-
-        def on_list(y):
-            out = new_array(len(y), element)
-            for i in range(len(y)):
-                out[i] = y[i]
-            return out
-
-        return on_list
-    raise TypingError(f"jacobian expects an array, a number, or a tuple or list of numbers, not {y}")
-
-
 @overload(empty_jacobian, jit_options=OPTIONS)
 def _empty_jacobian(y, x):
     if not isinstance(y, types.Array):
@@ -233,6 +176,16 @@ def _collect_number(result, y, x, start):
         return result
 
     return of_array
+
+
+def is_structure(y: Any) -> bool:
+    """Whether it is the type of numbers and arrays, or of tuples and lists of them, which have derivatives."""
+    if isinstance(y, types.BaseTuple):
+        return all(map(is_structure, y.types))
+    if isinstance(y, (types.List, types.ListType)):
+        return is_structure(y.dtype)
+    number = y.dtype if isinstance(y, types.Array) else y
+    return is_dual(number) or is_number(number)
 
 
 def _teach_structure(function: Any, on_number: Any, element_type: Any) -> None:

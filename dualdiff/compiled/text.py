@@ -8,16 +8,17 @@ from typing import Any
 from numba.core import types
 
 from . import results, seeding
+from .outputs import outputs
 from .types import level_of
 
 HELPERS = {
+    "outputs": outputs,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
         name: getattr(results, name)
         for name in (
             "value_of",
             "tangent_of",
-            "outputs",
             "empty_gradient",
             "empty_early",
             "collect_gradient",
