@@ -170,6 +170,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPendingDeprecationWarning")  # older ones announce
 @pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
 def test_the_line_is_named_and_what_to_write_instead(function: Any) -> None:
     with pytest.raises(dualdiff.CompilationError) as caught:

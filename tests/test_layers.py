@@ -38,6 +38,7 @@ FLOORS = [
     "compiled.tuples",
     "compiled.arrays",
     "compiled.effects",
+    "compiled.cost",
     "compiled.activity",
     "compiled.clone",
     "kernels",

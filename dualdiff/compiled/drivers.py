@@ -23,6 +23,7 @@ from . import boundary as boundary  # boxes batches
 from . import cache, seeding
 from .callback import CALLBACKS, callback, can_be_passed
 from .clone import EntryCompiler, clone
+from .cost import is_costly
 from .effects import writes_to_arguments
 from .explain import explained, readable
 from .outputs import ndim_of
@@ -31,15 +32,17 @@ from .text import Text, function_from
 from .types import CALLED, OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
-"""Tangents per pass over arrays of up to ``REACH`` numbers, and wherever the length is not known beforehand."""
+"""Tangents per pass over arrays that are not long, and wherever the length is not known beforehand."""
 
 WIDE_LANES = {"gradient": 64, "jacobian": 32}
-"""Tangents per pass over longer arrays. Measured with 16 to 1000 parameters: every pass computes the values again,
-which speaks for many lanes, the more the costlier f; spilled registers, caches that duals no longer fit in, and idle
-lanes in the last pass speak for few. A gradient with 64 lanes costs 0.4 to 1.1 of one with 16. A function of many
-results also writes that many duals, so its Jacobian has fewer."""
+"""Tangents per pass over long arrays. Measured with 16 to 1000 parameters: every pass computes the values again, which
+speaks for many lanes where values are costly; spilled registers, caches that duals no longer fit in, and idle lanes in
+the last pass speak for few. With 64 lanes a gradient of exponentials and cosines costs 0.6 of one with 16 for 100
+parameters, 0.4 for 1000; one of products 1.1 and 0.85. A function of many results also writes that many duals, so its
+Jacobian has fewer. Other lengths than powers of two take twice as long: LLVM has no such vectors."""
 
-REACH = 2 * DEFAULT_LANES
+LONG = {True: 2 * DEFAULT_LANES, False: 16 * DEFAULT_LANES}
+"""Arrays with more parameters are long, for costly functions and for others."""
 
 NESTED_LANES = 4
 """The same over arrays of duals, where an operation is written out for every pair of tangents."""
@@ -288,7 +291,7 @@ class CompiledTransform(Driver):
 
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         lanes = self._lanes(argtypes, strict, bool(wide))
-        reach = REACH if wide is False and self._kind in WIDE_LANES and self._chunk is None else None
+        reach = self._reach if wide is False else None
         text = Text(argtypes, self._indices, self._starred, lanes, strict, reach)
         if self._kind == "derivative":
             by_array = isinstance(argtypes[self._indices[0]], types.Array)
@@ -300,9 +303,14 @@ class CompiledTransform(Driver):
             fresh=writes_to_arguments(self._f.py_func, self._indices),
         )
 
+    @functools.cached_property
+    def _reach(self) -> int | None:
+        """How many parameters the driver takes that is not wide; None if there is no other."""
+        chosen = self._kind in WIDE_LANES and self._chunk is None
+        return LONG[is_costly(self._f.py_func)] if chosen else None
+
     def is_wide(self, values: Sequence[Any]) -> bool:
-        sizes = [np.size(values[i]) for i in self._indices]
-        return self._kind in WIDE_LANES and self._chunk is None and sum(sizes) > REACH
+        return self._reach is not None and sum(np.size(values[i]) for i in self._indices) > self._reach
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
