@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .array import DualArray as DualArray
+from .batching import vmap as vmap
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
 from .reductions import logsumexp as logsumexp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from .array import DualArray
 from .dual import _dual, fresh_level, level_of
 from .inputs import as_input, check_memory
-from .levels import as_batch, lift, zeros
+from .levels import as_batch, lift, plain, zeros
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""
@@ -32,6 +33,7 @@ def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., An
             slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
             return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
 
+    transformed.at_once = functools.partial(_on_numbers, f, (i,), lambda slopes: slopes[0], with_value)
     return transformed
 
 
@@ -56,6 +58,8 @@ def interpreted_transform(
         result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
         return (value, result) if with_value else result
 
+    if kind == "gradient" and isinstance(argnums, tuple):
+        transformed.at_once = functools.partial(_on_numbers, f, argnums, tuple, with_value)
     return transformed
 
 
@@ -84,6 +88,69 @@ def interpreted_returning(f: Any, out: int) -> Callable[..., Any]:
         return buffer
 
     return returned
+
+
+# --- samples --------------------------------------------------------------------------------
+
+
+def on_samples(g: Any, arguments: Sequence[Any], batched: Sequence[bool], n: int) -> Any:
+    """The results of g for n samples, stacked; arguments have the axis of samples in front where they are ``batched``."""
+    whole = _at_once(g, arguments, batched) if hasattr(g, "at_once") else None
+
+    def result(i: int) -> Any:
+        return g(*(x[i] if is_batched else x for x, is_batched in zip(arguments, batched, strict=True)))
+
+    if whole is not None and all(_agree(result(i), _structured(whole, itemgetter(i))) for i in {0, n // 2, n - 1} if n):
+        return whole
+    if n == 0:
+        raise ValueError(f"{_name(g)} is a Python function: without samples the shapes of its result are not known")
+    return _stacked([result(i) for i in range(n)])
+
+
+def _on_numbers(f: Any, indices: Sequence[int], result: Callable[[Any], Any], with_value: bool, *args: Any) -> Any:
+    """The derivatives of f by numbers, for all samples at once: ``args`` are numbers, or arrays with one for each."""
+    args, xs = _checked(f, args, {}, indices)
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    units = np.eye(len(xs))
+    with fresh_level(args) as level:
+        seeds = [np.multiply.outer(unit, np.ones(np.shape(x), _dtype(x))) for unit, x in zip(units, xs, strict=True)]
+        duals = [_lifted(x, t, level) for x, t in zip(xs, seeds, strict=True)]
+        y = _structured(_batches(_evaluated(f, _replaced(args, indices, duals), {}), f), lambda y: np.broadcast_to(y, shape))
+        slopes = result(
+            [
+                _structured(y, lambda part, k=k, x=x: _as_dtype(_tangents(part, level, len(xs))[k], x))
+                for k, x in enumerate(xs)
+            ]
+        )
+        return (_structured(y, lambda part: _value(part, level)), slopes) if with_value else slopes
+
+
+def _at_once(g: Any, arguments: Sequence[Any], batched: Sequence[bool]) -> Any:
+    """The results for all samples of numbers, from one evaluation; None if g is not elementwise, as far as it can be seen."""
+    if any(np.ndim(x) != is_batched for x, is_batched in zip(arguments, batched, strict=True)):
+        return None
+    try:
+        return g.at_once(*arguments)
+    except (TypeError, ValueError):  # it is called for each sample then, and raises what it has to raise
+        return None
+
+
+def _agree(single: Any, of_batch: Any) -> bool:
+    """Whether two results are equal up to rounding."""
+    if isinstance(single, (tuple, list)):
+        return len(single) == len(of_batch) and all(map(_agree, single, of_batch))
+    return np.shape(single) == np.shape(of_batch) and bool(
+        np.allclose(plain(single), plain(of_batch), rtol=1e-9, atol=0, equal_nan=True)
+    )
+
+
+def _stacked(results: list[Any]) -> Any:
+    first = results[0]
+    if isinstance(first, (tuple, list)):
+        return tuple(_stacked(list(cells)) for cells in zip(*results, strict=True))
+    if isinstance(first, dict):
+        return {key: _stacked([r[key] for r in results]) for key in first}
+    return np.stack([as_batch(r) for r in results])
 
 
 # --- passes ---------------------------------------------------------------------------------

@@ -171,13 +171,16 @@ def sech2(x):
 
 @Function
 def gauss(c, x):
-    """c exp(-x^2), with the argument split so that the rounding of x^2 is not amplified."""
+    """c exp(-x^2), where x^2 = s - d is more exact than its rounding s, which exp would amplify."""
     a = 40.0 if np.absolute(x) > 40 else np.absolute(x)
-    h = np.rint(64 * a) / 64
-    # where exp(-h^2) is nearly subnormal and loses digits, its root twice
+    h = np.rint(64 * a) / 64  # h^2 is exact, in float32 too
+    rest = (a - h) * (a + h)
+    s = h * h + rest
+    d = (s - h * h) - rest
+    # where exp(-s) is nearly subnormal and loses digits, its root twice
     far = a > 25
-    e = np.exp((-0.5 if far else -1.0) * (h * h))
-    return (c * np.exp((h - a) * (h + a)) * (e if far else 1.0)) * e if e > 0 else 0 * a
+    e = np.exp((-0.5 if far else -1.0) * s)
+    return (c * (1 + d) * (e if far else 1.0)) * e if e > 0 else 0 * a
 
 
 @Function

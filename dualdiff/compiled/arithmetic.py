@@ -119,7 +119,7 @@ def _crossed(term: Any, zeros: int) -> int:
 def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], zeros: int) -> ir.Value:
     """The tangents of a dual: ``total`` plus, over the terms, partial * tangent, lane by lane.
 
-    In each term one factor is a number, the other is lanes of the same kind.
+    In each term one factor is a number, the other is lanes of the same kind, some of which may be absent.
     """
     if (
         terms
@@ -138,17 +138,21 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
         return total
     if not terms:
         return total if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
-    lanes = [None] * ty.n if total is None else unpacked(builder, ty, total)
+    lanes: dict[int, Any] = dict.fromkeys(ty.active)
+    if total is not None:
+        lanes.update((k, t) for k, (_, t) in _by_lane(builder, ty, total).items())
     for term in terms:
-        columns = [
-            [(side.dual.base, t) for t in unpacked(builder, *side)] if isinstance(side, Lanes) else [side] * ty.n
-            for side in term
-        ]
-        lanes = [
-            _added(context, builder, ty.base, lane, partial, tangent, _crossed(term, zeros))
-            for lane, partial, tangent in zip(lanes, *columns, strict=True)
-        ]
-    return packed(context, builder, ty, lanes)
+        sides = [_by_lane(builder, *side) if isinstance(side, Lanes) else dict.fromkeys(ty.active, side) for side in term]
+        for k in sides[0].keys() & sides[1].keys():
+            lanes[k] = _added(
+                context, builder, ty.base, lanes[k], sides[0][k], sides[1][k], _crossed(term, zeros)
+            )
+    zero = ir.Constant(context.get_value_type(ty.base), None)
+    return packed(context, builder, ty, [zero if t is None else t for t in lanes.values()])
+
+
+def _by_lane(builder: ir.IRBuilder, ty: DualType, tangents: ir.Value) -> dict[int, Typed]:
+    return {k: (ty.base, t) for k, t in zip(ty.active, unpacked(builder, ty, tangents), strict=True)}
 
 
 # --- for compiled code ----------------------------------------------------------------------
@@ -178,7 +182,7 @@ def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any,
     """The dual with value ``y`` and tangents partial_a * a.tangents + partial_b * b.tangents."""
     if a.n != b.n:
         return None
-    ty = a.with_base(_float_base(y))
+    ty = a.joined(b).with_base(_float_base(y))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         terms = [

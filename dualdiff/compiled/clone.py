@@ -42,7 +42,7 @@ class PrepareForDuals(FunctionPass):
 
     def run_pass(self, state: Any) -> bool:
         func_ir = state.func_ir
-        self._clone_callees(func_ir, state.args)
+        self._clone_callees(func_ir, state.args, state.callees)
         self._replace_numpys(func_ir)
         dual = _dual_among(state.args)
         if dual is not None:
@@ -55,14 +55,14 @@ class PrepareForDuals(FunctionPass):
         postproc.PostProcessor(func_ir).run()
         return True
 
-    def _clone_callees(self, func_ir: Any, args: Any) -> None:
+    def _clone_callees(self, func_ir: Any, args: Any, compiler: Any) -> None:
         for block in func_ir.blocks.values():
             for assignment in block.find_insts(ir.Assign):
                 source = assignment.value
                 if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(source.value, Dispatcher):
-                    source.value = clone(source.value)
+                    source.value = clone(source.value, compiler)
                 if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
-                    assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher), source.loc)
+                    assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher, compiler), source.loc)
 
     def _replace_numpys(self, func_ir: Any) -> None:
         """Two functions of NumPy that Numba knows for its own types of numbers only."""
@@ -194,7 +194,13 @@ def _is_foreign_array(made: types.Type) -> bool:
 class CloneCompiler(LinkedCompiler):
     """The pipeline of clones: with the pass above."""
 
+    @property
+    def callees(self) -> Any:
+        """The pipeline of what they call."""
+        return CloneCompiler
+
     def prepare(self, passes: Any) -> None:
+        self.state.callees = self.callees
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
 
 
@@ -202,6 +208,14 @@ class InlinedCloneCompiler(CloneCompiler):
     """The same for clones that are inlined."""
 
     lowering_pass = LowerInlined
+
+
+class LoopCloneCompiler(InlinedCloneCompiler):
+    """The same for clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
+
+    @property
+    def callees(self) -> Any:
+        return LoopCloneCompiler
 
 
 class EntryCompiler(CloneCompiler):
@@ -213,7 +227,7 @@ class EntryCompiler(CloneCompiler):
 class Clone(CPUDispatcher):
     """A dispatcher that compiles for duals, and is called from compiled code only."""
 
-    def __init__(self, function: Any, inlined: bool) -> None:
+    def __init__(self, function: Any, compiler: Any) -> None:
         options = {
             "nopython": True,
             "nogil": True,
@@ -222,11 +236,10 @@ class Clone(CPUDispatcher):
             "no_cfunc_wrapper": True,
             "forceinline": False,
         }
-        pipeline = InlinedCloneCompiler if inlined else CloneCompiler
-        super().__init__(function, locals={}, targetoptions=options, pipeline_class=pipeline)
+        super().__init__(function, locals={}, targetoptions=options, pipeline_class=compiler)
 
 
 @functools.cache
-def clone(dispatcher: Any, inlined: bool = False) -> Any:
-    """The clone of a dispatcher, if wanted one that is inlined where it is called."""
-    return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func, inlined)
+def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
+    """The clone of a dispatcher, compiled by one of the pipelines above."""
+    return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func, compiler)

@@ -21,8 +21,9 @@ from ..errors import CompilationError
 from ..inputs import as_input, is_masked
 from . import boundary as boundary  # boxes batches
 from . import cache, seeding
+from .batch_text import Argument, Loop, Rows
 from .callback import CALLBACKS, callback, can_be_passed
-from .clone import EntryCompiler, clone
+from .clone import EntryCompiler, InlinedCloneCompiler, clone
 from .cost import is_costly
 from .effects import writes_to_arguments
 from .explain import explained, readable
@@ -69,18 +70,14 @@ def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any
 # --- dispatchers ----------------------------------------------------------------------------
 
 
-def _options(f: Any) -> dict[str, Any]:
-    """How the derivative of ``f`` is compiled; it gives the GIL away if f does."""
-    return {"nopython": True, "nogil": f.targetoptions.get("nogil", False), "error_model": "numpy"}
-
-
-def _compiled(function: Any, f: Any, argtypes: tuple[types.Type, ...], name: str) -> Any:
-    """The result of compiling a driver of ``f`` that Python calls.
+def compiled_entry(function: Any, argtypes: tuple[types.Type, ...], name: str, nogil: bool) -> Any:
+    """The result of compiling a function that Python calls.
 
     Its ``name`` is that of its code, too: no other may have it, in any process that loads the code from disk.
     """
     function.__qualname__, function.__module__ = name, "dualdiff"
-    dispatcher = CPUDispatcher(function, locals={}, targetoptions=_options(f), pipeline_class=EntryCompiler)
+    options = {"nopython": True, "nogil": nogil, "error_model": "numpy"}
+    dispatcher = CPUDispatcher(function, locals={}, targetoptions=options, pipeline_class=EntryCompiler)
     dispatcher.compile(argtypes)
     return dispatcher.overloads[argtypes]
 
@@ -99,7 +96,8 @@ class Driver(CPUDispatcher):
     _clone: Any
 
     def __init__(self, entry: Callable[..., Any]) -> None:
-        super().__init__(entry, locals={}, targetoptions=_options(self._f), pipeline_class=EntryCompiler)
+        options = {"nopython": True, "error_model": "numpy"}
+        super().__init__(entry, locals={}, targetoptions=options, pipeline_class=EntryCompiler)
         self.entries: dict[tuple[types.Type, ...], Any] = {}
         self._wide: set[tuple[types.Type, ...]] = set()
         self._outgrown: list[Any] = []  # another thread may be running them
@@ -130,6 +128,11 @@ class Driver(CPUDispatcher):
         """f, and what is asked of it, by content."""
         raise NotImplementedError
 
+    @property
+    def _nogil(self) -> bool:
+        # f may rely on the GIL: its author decides
+        return bool(self._f.targetoptions.get("nogil", False))
+
     def stub(self, names: Sequence[str]) -> Any:
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
@@ -156,7 +159,7 @@ class Driver(CPUDispatcher):
     def _compile_for_args(self, *args: Any, **kwargs: Any) -> Any:
         # Numba calls this for types that it has no code for, and then what this returns, with args
         prepared = self._converted(args)
-        argtypes = tuple(map(_type_of, prepared))
+        argtypes = tuple(map(type_of, prepared))
         with global_compiler_lock:
             if argtypes not in self.entries:
                 self._enter(argtypes, self.is_wide(prepared))
@@ -194,12 +197,8 @@ class Driver(CPUDispatcher):
         else:
             again = self._again
         replaceable = again not in (None, self._again)
-        entry = _compiled(
-            self._written(argtypes, again, wide if wide or replaceable else None),
-            self._f,
-            argtypes,
-            f"driver_{name}",
-        )
+        driver = self._written(argtypes, again, wide if wide or replaceable else None)
+        entry = compiled_entry(driver, argtypes, f"driver_{name}", self._nogil)
         if place is not None and key is not None:
             cache.save(place, key, entry)
         return entry
@@ -213,7 +212,9 @@ class Driver(CPUDispatcher):
             else:
                 if argtypes not in self._strict_entries:
                     name = f"strict_driver_{uuid.uuid4().hex}"
-                    self._strict_entries[argtypes] = _compiled(self._written(argtypes), self._f, argtypes, name)
+                    self._strict_entries[argtypes] = compiled_entry(
+                        self._written(argtypes), argtypes, name, self._nogil
+                    )
                 entry = self._strict_entries[argtypes]
         return entry.entry_point(*args)
 
@@ -246,32 +247,32 @@ class CompiledTransform(Driver):
 
     def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
         self._request = (kind, f, argnums, chunk, with_value)
-        self._kind = kind
+        self.kind = kind
         self._f = f
         self._argnums = argnums
         self._chunk = chunk
         self._with_value = with_value
         parameters = list(inspect.signature(f.py_func).parameters.values())
-        self._names = [p.name for p in parameters]
+        self.names = [p.name for p in parameters]
         self._starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self._indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
-        if len(set(self._indices)) < len(self._indices):
+        self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+        if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
-        self._clone = clone(f, inlined=True)
+        self._clone = clone(f, InlinedCloneCompiler)
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
-        return f"<{self._kind} of {self.__name__}>"
+        return f"<{self.kind} of {self.__name__}>"
 
     @property
     def request(self) -> tuple[Any, ...]:
-        return self._f, self._kind, self._argnums, self._chunk, self._with_value
+        return self._f, self.kind, self._argnums, self._chunk, self._with_value
 
     def __reduce__(self) -> Any:
         return compiled_transform, self._request
 
     def _index(self, argnum: int) -> int:
-        fixed = len(self._names) - self._starred
+        fixed = len(self.names) - self._starred
         if not -fixed <= argnum < fixed:
             name = self._f.__name__
             raise ValueError(
@@ -284,7 +285,7 @@ class CompiledTransform(Driver):
         stub = self.stub([f"a{i}" for i in range(len(parameters))])
         listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
         scope: dict[str, Any] = {"_stub": stub}
-        exec(f"def entry({listed}):\n    return _stub({', '.join(self._names)})\n", scope)
+        exec(f"def entry({listed}):\n    return _stub({', '.join(self.names)})\n", scope)
         entry: Any = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
@@ -292,77 +293,89 @@ class CompiledTransform(Driver):
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
-        text = Text(argtypes, self._indices, self._starred, lanes, strict, reach)
-        if self._kind == "derivative":
-            by_array = isinstance(argtypes[self._indices[0]], types.Array)
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach)
+        if self.kind == "derivative":
+            by_array = isinstance(argtypes[self.indices[0]], types.Array)
             return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
         return text.chunked(
-            self._kind,
+            self.kind,
             single=not isinstance(self._argnums, tuple),
             with_value=self._with_value,
-            fresh=writes_to_arguments(self._f.py_func, self._indices),
+            fresh=writes_to_arguments(self._f.py_func, self.indices),
         )
 
     @functools.cached_property
     def _reach(self) -> int | None:
         """How many parameters the driver takes that is not wide; None if there is no other."""
-        chosen = self._kind in WIDE_LANES and self._chunk is None
+        chosen = self.kind in WIDE_LANES and self._chunk is None
         return LONG[is_costly(self._f.py_func)] if chosen else None
 
     def is_wide(self, values: Sequence[Any]) -> bool:
-        return self._reach is not None and sum(np.size(values[i]) for i in self._indices) > self._reach
+        return self._reach is not None and sum(np.size(values[i]) for i in self.indices) > self._reach
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
-        if self._kind == "derivative" or (strict and not _is_strict(argtypes)):
+        if self.kind == "derivative" or (strict and not _is_strict(argtypes)):
             return 1  # strict because speculation failed: rare, so compiled as small as can be
-        most = WIDE_LANES[self._kind] if wide else DEFAULT_LANES
+        most = WIDE_LANES[self.kind] if wide else DEFAULT_LANES
         most = self._chunk or (NESTED_LANES if _is_strict(argtypes) else most)
-        if not any(isinstance(argtypes[i], types.Array) for i in self._indices):
-            most = min(most, len(self._indices))
+        if not any(isinstance(argtypes[i], types.Array) for i in self.indices):
+            most = min(most, len(self.indices))
         return min(most, MOST_LANES)
 
     def prepared(self, values: list[Any]) -> list[Any]:
-        for i in self._indices:
+        for i in self.indices:
             x = values[i].value if isinstance(values[i], OmittedArg) else values[i]
-            values[i] = as_input(x, self._names[i])
-            if np.ndim(values[i]) == 0 and self._kind != "derivative" and not isinstance(self._argnums, tuple):
-                raise ValueError(
-                    f"{self._kind} expects an array for {self._names[i]}, not a number: "
-                    f"perhaps you want derivative({self.__name__})"
-                )
+            values[i] = as_input(x, self.names[i])
+            self.check_ndim(i, np.ndim(values[i]))
         return values
+
+    def check_ndim(self, i: int, ndim: int) -> None:
+        """Raise if argument i may not have so many dimensions."""
+        if ndim == 0 and self.kind != "derivative" and not isinstance(self._argnums, tuple):
+            raise ValueError(
+                f"{self.kind} expects an array for {self.names[i]}, not a number: "
+                f"perhaps you want derivative({self.__name__})"
+            )
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
         shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
-        everything = types.BaseTuple.from_types([t for t in shown if not isinstance(t, types.Dispatcher)])
-        lifted = list(shown)
         strict = _is_strict(shown)
-        n = self._lanes(shown, strict, wide)
-        for i in self._indices:
-            x = shown[i].dtype if self._kind == "derivative" and isinstance(shown[i], types.Array) else shown[i]
+        result = self._result(shown, self._lanes(shown, strict, wide), strict)
+        is_array = isinstance(shown[self.indices[0]], types.Array)
+        if self.kind == "derivative" and is_array and not (is_dual(result) or is_number(result)):
+            raise ValueError(
+                f"derivative by an array expects that {self.__name__} maps a number to a number, "
+                f"not to {readable(result)}: perhaps you want jacobian({self.__name__})"
+            )
+
+    def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
+        """Compile f for duals with n tangents, and check the type of what it returns."""
+        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        lifted = list(argtypes)
+        for i in self.indices:
+            x = argtypes[i]
+            x = x.dtype if self.kind == "derivative" and isinstance(x, types.Array) else x
             lifted[i] = seeding.lifted_type(x, everything, n, strict)
         if self._starred:
             lifted[-1:] = lifted[-1].types
         result = compile_clone(self._clone, lifted, self.__name__)
-        name = self.__name__
-        is_scalar = is_dual(result) or is_number(result)
-        if self._kind == "gradient" and not is_scalar:
-            raise ValueError(
-                f"gradient expects that {name} returns a number, not {readable(result)}: "
-                f"perhaps you want jacobian({name})"
-            )
-        if self._kind == "derivative":
-            _check_structure(self._kind, name, result)
-        if self._kind == "jacobian" and ndim_of(result) is None:
-            raise ValueError(
-                f"jacobian expects that {name} returns an array, a number, or tuples or lists that make an array, "
-                f"not {readable(result)}"
-            )
-        if self._kind == "derivative" and isinstance(shown[self._indices[0]], types.Array) and not is_scalar:
-            raise ValueError(
-                f"derivative by an array expects that {name} maps a number to a number, not to {readable(result)}: "
-                f"perhaps you want jacobian({name})"
-            )
+        check_result(self.kind, self.__name__, result)
+        return result
+
+    # --- of samples -------------------------------------------------------------------------
+
+    def lanes_for(self, size: int) -> int:
+        """The tangents per pass for samples with so many parameters, a power of two unless the chunk is given."""
+        wide = self._reach is not None and size > self._reach
+        most = self._chunk or (WIDE_LANES[self.kind] if wide else DEFAULT_LANES)
+        return min(most, 1 << max(size - 1, 0).bit_length(), MOST_LANES)
+
+    def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
+        """The loop over samples of arrays, with n tangents per pass."""
+        y = self._result([a.type for a in arguments], n, strict)
+        fresh = writes_to_arguments(self._f.py_func, self.indices)
+        loop = Rows(self.kind, self._clone, arguments, y, n, strict, fresh)
+        return loop.written(not isinstance(self._argnums, tuple), self._with_value)
 
 
 class CompiledJvp(Driver):
@@ -371,7 +384,7 @@ class CompiledJvp(Driver):
     def __init__(self, f: Any, n: int) -> None:
         self._f = f
         self._n = n
-        self._clone = clone(f, inlined=True)
+        self._clone = clone(f, InlinedCloneCompiler)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
         scope: dict[str, Any] = {"_stub": self.stub(names)}
@@ -393,7 +406,7 @@ class CompiledJvp(Driver):
         strict = _is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
         lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
-        _check_structure("jvp", self._f.__name__, compile_clone(self._clone, lifted, self._f.__name__))
+        check_result("jvp", self._f.__name__, compile_clone(self._clone, lifted, self._f.__name__))
 
 
 @functools.cache
@@ -424,14 +437,25 @@ def returning(f: Any, out: int) -> Any:
     return njit(entry)
 
 
-def _type_of(value: Any) -> types.Type:
+def type_of(value: Any) -> types.Type:
+    """The Numba type of an argument."""
     try:
         return typeof(value)
     except (ValueError, NumbaError) as error:
         raise TypeError(f"an argument is of a type that Numba does not compile: {type(value).__name__}") from error
 
 
-def _check_structure(kind: str, name: str, result: types.Type) -> None:
+def check_result(kind: str, name: str, result: types.Type) -> None:
+    """Raise if a derivative of this kind is not of results of this type."""
+    if kind == "gradient" and not (is_dual(result) or is_number(result)):
+        raise ValueError(
+            f"gradient expects that {name} returns a number, not {readable(result)}: perhaps you want jacobian({name})"
+        )
+    if kind == "jacobian" and ndim_of(result) is None:
+        raise ValueError(
+            f"jacobian expects that {name} returns an array, a number, or tuples or lists that make an array, "
+            f"not {readable(result)}"
+        )
     if not is_structure(result):
         raise ValueError(
             f"{kind} expects that {name} returns numbers, arrays, or tuples or lists of them, not {readable(result)}"

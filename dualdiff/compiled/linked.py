@@ -79,10 +79,11 @@ class LowerForLinking(NativeLowering):
     """Lowers a function that compiled code calls."""
 
     _name = "dualdiff_lower_for_linking"
+    library_class: Any = LinkedLibrary
 
     def run_pass(self, state: Any) -> bool:
         context = state.targetctx
-        state.library = LinkedLibrary(context.codegen(), state.func_id.func_qualname)
+        state.library = self.library_class(context.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]

@@ -72,26 +72,51 @@ class DualType(types.Type):
     there was one, so drivers speculate: duals that are not strict make NaN of zero times infinity. NaN
     never vanishes again from a sum of products, so where none is left the result is the strict one;
     where one is, the driver runs again with strict duals.
+
+    Of the N tangents only those in the ``active`` lanes are there; the others are exactly zero, and cost
+    nothing. The lanes of a result are those of all operands together.
     """
 
-    def __init__(self, level: int, base: types.Type, n: int, layout: str, strict: bool = True) -> None:
+    def __init__(
+        self,
+        level: int,
+        base: types.Type,
+        n: int,
+        layout: str,
+        strict: bool = True,
+        active: tuple[int, ...] | None = None,
+    ) -> None:
         self.level = level
         self.base = base
         self.n = n
         self.layout = layout
         self.strict = strict
+        self.active = tuple(range(n)) if active is None else active
         kind = f"{layout}, strict" if strict else layout
-        super().__init__(name=f"Dual(level={level}, {base}, N={n}, {kind}, rules={_rules_digest()})")
+        lanes = str(n) if active is None else f"{n} at {self.active}"
+        super().__init__(name=f"Dual(level={level}, {base}, N={lanes}, {kind}, rules={_rules_digest()})")
 
     @property
     def tangents(self) -> types.Type:
         if self.layout == LANES and isinstance(self.base, types.Float):
             return TangentsType(self.base, self.n)
-        return types.UniTuple(self.base, self.n)
+        return types.UniTuple(self.base, len(self.active))
 
     def with_base(self, base: types.Type) -> DualType:
         """The same kind of dual over another type of value."""
-        return DualType(self.level, base, self.n, self.layout, self.strict)
+        return self._like(base, self.active)
+
+    def joined(self, other: DualType) -> DualType:
+        """The same kind of dual with the active lanes of another, too."""
+        return self._like(self.base, tuple(sorted({*self.active, *other.active})))
+
+    @property
+    def whole(self) -> DualType:
+        """The same kind of dual with all lanes, as arrays hold them."""
+        return self._like(self.base, tuple(range(self.n)))
+
+    def _like(self, base: types.Type, active: tuple[int, ...]) -> DualType:
+        return DualType(self.level, base, self.n, self.layout, self.strict, active if len(active) < self.n else None)
 
     def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
         if isinstance(other, DualType) and other.level > self.level:
@@ -99,6 +124,8 @@ class DualType(types.Type):
         if isinstance(other, DualType) and other.level == self.level:
             if (other.n, other.layout, other.strict) != (self.n, self.layout, self.strict):
                 return None
+            if other.active != self.active:
+                return self.joined(other).unify(typingctx, other.joined(self))
             other = other.base
         if is_number(other) or isinstance(other, DualType):
             base = typingctx.unify_pairs(
@@ -112,8 +139,8 @@ class DualType(types.Type):
             return Conversion.safe
         if isinstance(other, DualType) and self.unify(typingctx, other) == self:
             return Conversion.safe
-        if isinstance(other, DualType) and other == self.with_base(other.base):
-            return typingctx.can_convert(other.base, self.base)
+        if isinstance(other, DualType) and other.joined(self) == self.with_base(other.base):
+            return typingctx.can_convert(other.base, self.base) if other.base != self.base else Conversion.safe
         return None
 
 
@@ -121,6 +148,7 @@ class DualArrayType(types.Array):
     """The type of an array of duals: a class of its own, so that methods can be taught to it, and boxing."""
 
     def __init__(self, dual: DualType, ndim: int, layout: str, readonly: bool = False) -> None:
+        dual = dual.whole
         super().__init__(
             dual, ndim, layout, readonly=readonly, name=f"DualArray({dual}, {ndim}d, {layout}{', readonly' * readonly})"
         )
@@ -247,14 +275,14 @@ def make(context: Any, builder: ir.IRBuilder, ty: DualType, value: ir.Value, tan
 
 
 def unpacked(builder: ir.IRBuilder, ty: DualType, tangents: ir.Value) -> list[ir.Value]:
-    """The N tangents as separate LLVM values."""
+    """The tangents in the active lanes as separate LLVM values."""
     if isinstance(ty.tangents, TangentsType):
-        return [builder.extract_element(tangents, int32(k)) for k in range(ty.n)]
-    return [builder.extract_value(tangents, k) for k in range(ty.n)]
+        return [builder.extract_element(tangents, int32(k)) for k in ty.active]
+    return [builder.extract_value(tangents, k) for k in range(len(ty.active))]
 
 
 def packed(context: Any, builder: ir.IRBuilder, ty: DualType, tangents: list[ir.Value]) -> ir.Value:
-    """The LLVM value of N tangents."""
+    """The LLVM value of the tangents in the active lanes."""
     whole = ir.Constant(context.get_value_type(ty.tangents), ir.Undefined)
     for k, tangent in enumerate(tangents):
         if isinstance(ty.tangents, TangentsType):
@@ -288,9 +316,15 @@ def _dual_to_dual(context: Any, builder: Any, fromty: DualType, toty: DualType, 
     if fromty.level < toty.level:
         return constant(context, builder, toty, context.cast(builder, val, fromty, toty.base))
     dual = parts(context, builder, fromty, val)
-    tangents = [context.cast(builder, t, fromty.base, toty.base) for t in unpacked(builder, fromty, dual.tangents)]
+    tangents = {
+        k: context.cast(builder, t, fromty.base, toty.base)
+        for k, t in zip(fromty.active, unpacked(builder, fromty, dual.tangents), strict=True)
+    }
+    zero = ir.Constant(context.get_value_type(toty.base), None)
     value = context.cast(builder, dual.value, fromty.base, toty.base)
-    return make(context, builder, toty, value, packed(context, builder, toty, tangents))
+    return make(
+        context, builder, toty, value, packed(context, builder, toty, [tangents.get(k, zero) for k in toty.active])
+    )
 
 
 @lower_cast(types.Array, DualArrayType)

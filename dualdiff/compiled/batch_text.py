@@ -1,0 +1,355 @@
+"""The text of a batch: the loop over samples of a function or a derivative, for the types of its arguments.
+
+Where f maps numbers to numbers, the loop is one that LLVM vectorises, a block: every number of a sample is a dual with
+a lane of its own, and the vector unit takes several samples at a time. Otherwise each sample is differentiated as by
+itself, with one buffer of duals for all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from numba.core import types
+
+from ..trees import flat, mapped
+from . import results, samples, seeding
+from .outputs import ndim_of, outputs
+from .samples import STRIDE, block
+from .types import is_dual, is_number
+
+HELPERS = {
+    "outputs": outputs,
+    **{name: getattr(samples, name) for name in ("copy_rest", "filled_up", "load", "pointer", "put")},
+    **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store", "tangent_in", "value_in")},
+    **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
+    **{name: getattr(results, name) for name in ("any_nan", "collect_gradient", "collect_jacobian", "collect_number")},
+}
+"""What the text of a loop calls."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """An argument of a batch: its type for one sample, whether there is one for each, and whether to differentiate."""
+
+    type: types.Type
+    batched: bool
+    active: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """An array of results: the type of its numbers, and the shape of the part that is one sample's.
+
+    That is made of lengths, of the shape of an argument, ("argument", i), and of the shape of array j that f returns,
+    ("result", j), which is known when f was called.
+    """
+
+    type: types.Type
+    shape: tuple[Any, ...] = ()
+
+    def shape_of(self, arguments: Sequence[Any], found: Sequence[Any]) -> tuple[int, ...]:
+        """The shape for one sample, from the shapes of its arguments and of the arrays that f has returned."""
+        known = {"argument": arguments, "result": found}
+        parts = [known[part[0]][part[1]] if isinstance(part, tuple) else (part,) for part in self.shape]
+        return tuple(itertools.chain.from_iterable(parts))
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """The text of a loop over samples, with the results that it writes, a tree of tuples.
+
+    It is a function of the shapes of the arrays that f returns, the arguments and the results. It returns whether
+    speculation has failed, the sample at which it stopped because f returned arrays of other shapes, or -1, and those.
+    """
+
+    text: str
+    scope: dict[str, Any]
+    results: Any
+    ndims: tuple[int, ...] = ()  # of the arrays that f returns, whose shapes only a call tells
+
+
+def _function(name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
+    return f"def {name}({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def number_type(y: types.Type) -> types.Type:
+    """The type of the numbers in an array, or in tuples and lists of numbers and arrays."""
+    if isinstance(y, types.BaseTuple):
+        numbers = [number_type(t) for t in y.types]
+        return next((t for t in numbers if is_dual(t)), types.float64)
+    return number_type(y.dtype) if isinstance(y, (types.Array, types.List, types.ListType)) else y
+
+
+# --- loops over numbers ---------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a result of f that is no tuple: its text, and its type."""
+
+    text: str
+    type: types.Type
+
+
+def _parts(y: types.Type, text: str = "y") -> Any:
+    """The tree of the parts of a result of this type."""
+    if isinstance(y, types.BaseTuple):
+        return tuple(_parts(t, f"{text}[{i}]") for i, t in enumerate(y.types))
+    return Part(text, y)
+
+
+def is_of_numbers(y: types.Type) -> bool:
+    """Whether a result is a number, or tuples of numbers."""
+    if isinstance(y, types.BaseTuple):
+        return all(map(is_of_numbers, y.types))
+    return is_dual(y) or is_number(y)
+
+
+def _shape_of(y: types.Type) -> tuple[int, ...]:
+    """The shape of the array that tuples of numbers make."""
+    return (len(y.types), *(_shape_of(y.types[0]) if y.types else ())) if isinstance(y, types.BaseTuple) else ()
+
+
+def _number_type(y: types.Type, level: int) -> types.Type:
+    """The type of the values and the tangents of a number that f returns, at a level."""
+    return y.base if is_dual(y) and y.level == level else y
+
+
+class Numbers:
+    """Writes the loop over samples of numbers.
+
+    ``kind`` is that of the transform, or "value" for the values of f alone; ``y`` is the type of the result of f.
+    """
+
+    def __init__(
+        self, kind: str, f: Any, arguments: Sequence[Argument], y: types.Type, level: int, strict: bool
+    ) -> None:
+        self.kind = kind
+        self.f = f
+        self.arguments = arguments
+        self.y = y
+        self.level = level
+        self.strict = strict
+        self.lanes = [i for i, a in enumerate(arguments) if a.active]
+
+    def written(self, single: bool, with_value: bool) -> Loop:
+        stores: list[tuple[str, list[str]]] = []  # for each result, what makes its numbers
+        found = self._results("value_in({}, LEVEL)", stores) if with_value or self.kind == "value" else None
+        derivatives = [self._results(f"tangent_in({{}}, LEVEL, {k})", stores) for k in range(len(self.lanes))]
+        derivative = derivatives[0] if single and derivatives else tuple(derivatives)
+        if self.kind == "value":
+            tree = found
+        else:
+            tree = (found, derivative) if with_value else derivative
+        return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, tree)
+
+    def _results(self, read: str, stores: list[Any]) -> Any:
+        if self.kind == "jacobian":
+            parts = list(flat(_parts(self.y)))
+            numbers = {_number_type(part.type, self.level) for part in parts}
+            ty = numbers.pop() if len(numbers) == 1 else types.float64
+            stores.append([read.format(part.text) for part in parts])
+            return Output(_as_float(ty), _shape_of(self.y))
+        tree = _parts(self.y)
+        made = []
+        for part in flat(tree):
+            stores.append([read.format(part.text)])
+            ty = _number_type(part.type, self.level)
+            made.append(Output(ty if self.kind == "value" else _as_float(ty)))
+        return mapped(tree, iter(made))
+
+    def _block(self, stores: Sequence[Sequence[str]]) -> Any:
+        """The loop itself, over contiguous memory."""
+        n = len(self.arguments)
+        places = [f"p{i}" for i in range(n) if self.arguments[i].batched]
+        constants = [f"c{i}" for i in range(n) if not self.arguments[i].batched]
+        called = ", ".join(self._argument(i) for i in range(n))
+        body = [f"y = f({called})"]
+        for k, cells in enumerate(stores):
+            for j, cell in enumerate(cells):
+                at = "i" if len(cells) == 1 else f"{len(cells)} * i + {j}"
+                bad = "bad |= " if "tangent_in" in cell else ""
+                body.append(f"{bad}store(q{k}, {at}, {cell})")
+        parameters = ["n", *places, *(f"q{k}" for k in range(len(stores))), *constants]
+        lines = ["bad = False", "for i in range(n * STRIDE):", *("    " + line for line in body), "return bad"]
+        scope = {**HELPERS, "f": self.f, "STRIDE": STRIDE}
+        text = _function("loop", parameters, lines).replace("LEVEL", str(self.level))
+        exec(compile(text, "<dualdiff loop>", "exec"), scope)
+        return scope["loop"]
+
+    def _argument(self, i: int) -> str:
+        argument = self.arguments[i]
+        number = f"load(p{i}, i)" if argument.batched else f"c{i}"
+        if not argument.active:
+            return number
+        return f"sample({number}, LEVEL, {len(self.lanes)}, {self.lanes.index(i)}, {int(self.strict)})"
+
+    def _kernel(self, n_results: int) -> str:
+        """The loop over whole strides, and over the rest, filled up to a stride, in memory of its own."""
+        names = [f"a{i}" for i in range(len(self.arguments))]
+        batched = [i for i, argument in enumerate(self.arguments) if argument.batched]
+        constants = [f"a{i}" for i, argument in enumerate(self.arguments) if not argument.batched]
+        k = range(n_results)
+
+        def call(n: str, inputs: str, outputs: str) -> str:
+            places = [f"pointer({inputs}{i})" for i in batched] + [f"pointer({outputs}{i})" for i in k]
+            return f"block({', '.join([n, *places, *constants])})"
+
+        rest = [
+            *(f"t{i} = filled_up(a{i}, done, STRIDE)" for i in batched),
+            *(f"u{i} = room(r{i}, STRIDE * (r{i}.size // n))" for i in k),
+            f"bad |= {call('1', 't', 'u')}",
+            *(f"copy_rest(r{i}, u{i}, done * (r{i}.size // n))" for i in k),
+        ]
+        return _function(
+            "kernel",
+            ["shapes", *names, *(f"r{i}" for i in k)],
+            [
+                f"n = len(a{batched[0]})",
+                "done = n - n % STRIDE",
+                f"bad = {call('done // STRIDE', 'a', 'r')}",
+                "if done < n:",
+                *("    " + line for line in rest),
+                "return bad, -1, shapes",
+            ],
+        )
+
+
+def _as_float(ty: types.Type) -> types.Type:
+    return ty if isinstance(ty, types.Float) or is_dual(ty) else types.float64
+
+
+# --- loops over rows ------------------------------------------------------------------------
+
+
+class Rows:
+    """Writes the loop over samples of arrays, for a gradient or a Jacobian: with buffers of duals for all samples."""
+
+    def __init__(
+        self, kind: str, f: Any, arguments: Sequence[Argument], y: types.Type, n: int, strict: bool, fresh: bool
+    ) -> None:
+        self.kind = kind
+        self.f = f
+        self.arguments = arguments
+        self.y = y
+        self.n = n
+        self.strict = strict
+        self.fresh = fresh  # f may write to its arguments
+        self.indices = [i for i, a in enumerate(arguments) if a.active]
+
+    def written(self, single: bool, with_value: bool) -> Loop:
+        ndim = ndim_of(self.y)
+        number = number_type(self.y)
+        whole: tuple[Any, ...] = (("result", 0),) if ndim else ()
+        of_x = [(("argument", i),) if isinstance(self.arguments[i].type, types.Array) else () for i in self.indices]
+        base = _as_float(_number_type(number, 1))
+        found = [Output(base, whole)] if with_value else []
+        derivatives = [Output(base, whole + x) for x in of_x]
+        text = _function(
+            "kernel",
+            ["shapes", *(f"a{i}" for i in range(len(self.arguments))), *(f"r{k}" for k in range(len(found + derivatives)))],
+            self._lines(ndim, len(found)),
+        )
+        derivative = derivatives[0] if single else tuple(derivatives)
+        return Loop(text, {"f": self.f}, (found[0], derivative) if with_value else derivative, (ndim,) if ndim else ())
+
+    def _lines(self, ndim: int | None, first: int) -> list[str]:
+        k = range(len(self.indices))
+        x = [self._sample(i) for i in self.indices]
+        is_array = [isinstance(self.arguments[i].type, types.Array) for i in self.indices]
+        arrays = [j for j in k if is_array[j]]
+        numbers = [j for j in k if not is_array[j]]
+        batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
+        sizes = [f"o{j + 1} = o{j} + {f'size(x{j})' if is_array[j] else 1}" for j in k]
+        made = {j: f"x{j} = lift_here({x[j]}, 1, {self.n}, {int(self.strict)}, b{j})" for j in arrays}
+        cells = [self._sample(i) for i in range(len(self.arguments))]
+        for j, i in zip(k, self.indices, strict=True):
+            cells[i] = f"x{j}" if is_array[j] else f"seed(lift({x[j]}, 1, {self.n}, {int(self.strict)}), start - o{j})"
+        kind = "jacobian" if ndim else "gradient"
+        lines = [
+            f"n = len(a{batched})",
+            "bad = False",
+            "if n == 0:",
+            "    return bad, -1, shapes",
+            "i = 0",
+            *(f"b{j} = stack()" for j in arrays),
+            *made.values(),
+            "o0 = 0",
+            *sizes,
+            "for i in range(n):",
+            *(f"    {made[j] if self.fresh else f'revalue(x{j}, {x[j]})'}" for j in arrays),
+            f"    for start in range(0, max(o{len(k)}, 1), {self.n}):",
+            *(f"        {made[j]}" for j in arrays if self.fresh),
+            *(f"        seed(x{j}, start - o{j})" for j in arrays),
+            f"        y = {'outputs' if ndim else ''}(f({', '.join(cells)}))",
+        ]
+        if ndim:
+            lines += ["        if start == 0 and y.shape != shapes[0]:", "            return bad, i, (y.shape,)"]
+        if first:
+            lines += ["        if start == 0:", f"            put(r0, i, y, {self._like()})"]
+        for j in k:
+            result = f"row(r{first + j}, i)"
+            if is_array[j]:
+                lines.append(f"        bad |= collect_{kind}({result}, y, x{j}, start - o{j})")
+            elif ndim:
+                lines.append(f"        collect_number({result}, y, {self._like()}, start - o{j})")
+            else:
+                lines.append(f"        r{first + j}[i] = collect_number(r{first + j}[i], y, {self._like()}, start - o{j})")
+        lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in arrays if not self.fresh]
+        lines += [f"    bad |= any_nan(row(r{first + j}, i))" for j in numbers]
+        return [*lines, "return bad, -1, shapes"]
+
+    def _like(self) -> str:
+        """A lifted argument, of the kind of all."""
+        return next(f"x{j}" for j, i in enumerate(self.indices) if isinstance(self.arguments[i].type, types.Array))
+
+    def _sample(self, i: int) -> str:
+        return f"row(a{i}, i)" if self.arguments[i].batched else f"a{i}"
+
+
+
+
+# --- other loops ----------------------------------------------------------------------------
+
+
+class Calls:
+    """Writes the loop that calls a function for each sample, and keeps what it returns."""
+
+    def __init__(self, g: Any, arguments: Sequence[Argument], y: types.Type) -> None:
+        self.g = g
+        self.arguments = arguments
+        self.y = y
+
+    def written(self) -> Loop:
+        tree = _parts(self.y)
+        parts = list(flat(tree))
+        outputs: list[Output] = []
+        ndims, shapes, puts = [], [], []
+        for k, part in enumerate(parts):
+            is_list = isinstance(part.type, (types.List, types.ListType))
+            text = f"outputs({part.text})" if is_list else part.text
+            ndim = ndim_of(part.type)
+            outputs.append(Output(number_type(part.type), (("result", len(shapes)),) if ndim else ()))
+            if ndim:
+                ndims.append(ndim)
+                shapes.append(f"{text}.shape")
+            puts.append(f"    put(r{k}, i, {text}, {text})")
+        cells = [f"row(a{i}, i)" if a.batched else f"a{i}" for i, a in enumerate(self.arguments)]
+        batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
+        found = f"({''.join(shape + ', ' for shape in shapes)})"
+        check = [f"    if {found} != shapes:", f"        return False, i, {found}"] if shapes else []
+        text = _function(
+            "kernel",
+            ["shapes", *(f"a{i}" for i in range(len(self.arguments))), *(f"r{k}" for k in range(len(parts)))],
+            [
+                f"for i in range(len(a{batched})):",
+                f"    y = g({', '.join(cells)})",
+                *check,
+                *puts,
+                "return False, -1, shapes",
+            ],
+        )
+        return Loop(text, {"g": self.g}, mapped(tree, iter(outputs)), tuple(ndims))

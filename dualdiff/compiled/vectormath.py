@@ -1,0 +1,278 @@
+"""Elementary functions of vectors, for loops over samples: the machine's own libraries, found once and checked.
+
+Numba calls the C library one number at a time. LLVM's loop vectoriser puts a vector function in the place of a
+scalar one where an attribute of the scalar function names it. Here that attribute is written into the code of a
+batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are Intel's SVML, where its
+runtime package is installed, and glibc's libmvec, on x86-64 with AVX2 or AVX-512 and on 64-bit ARM. They are correct to
+4 ulp; where there is none, a loop calls the scalar functions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba.core import codegen, config
+
+from .linked import LinkedLibrary
+
+VARIABLE = "DUALDIFF_VECTOR_MATH"
+"""Set to 0 in the environment, it has batches call the scalar functions."""
+
+ULP = 4
+"""How far from the scalar function a vector function may be; one that is farther away is not used."""
+
+_UNARY = (
+    *("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1"),
+    *("log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh"),
+)
+_BINARY = ("atan2", "hypot", "pow")
+
+
+class Variant(NamedTuple):
+    """A vector function: that of a scalar one, on so many numbers of a type, by its symbol in the library."""
+
+    function: str
+    arity: int
+    type: str
+    lanes: int
+    symbol: str
+
+    @property
+    def scalar(self) -> str:
+        """The name of the scalar function in the C library."""
+        return self.function + "f" * (self.type == "float")
+
+    @property
+    def vector(self) -> str:
+        """LLVM's name of the type of its operands and its result."""
+        return f"<{self.lanes} x {self.type}>"
+
+    @property
+    def convention(self) -> str:
+        """LLVM's name of the calling convention, where it is not C's."""
+        return "aarch64_vector_pcs" if self.symbol.startswith("_ZGVn") else ""
+
+
+class Library(NamedTuple):
+    """The vector functions of a library."""
+
+    name: str
+    variants: tuple[Variant, ...]
+
+
+def _features() -> set[str]:
+    """What the processor has that code is compiled for."""
+    if config.CPU_NAME or config.CPU_FEATURES is not None:
+        named = (config.CPU_FEATURES or "").split(",")
+        return {feature[1:] for feature in named if feature.startswith("+")}
+    return {feature for feature, there in llvm.get_host_cpu_features().items() if there}
+
+
+def _candidates(symbols: Iterable[tuple[str, int]]) -> Iterator[Variant]:
+    """The vector functions that there are, by formats for their symbols, with the widths of vectors in bytes."""
+    for pattern, width in symbols:
+        for names, arity in ((_UNARY, 1), (_BINARY, 2)):
+            for name in names:
+                for type_, suffix, size in (("double", "", 8), ("float", "f", 4)):
+                    lanes = width // size
+                    symbol = pattern.format(name=name, lanes=lanes, v="v" * arity, f=suffix)
+                    if llvm.address_of_symbol(symbol) and llvm.address_of_symbol(name + suffix):
+                        yield Variant(name, arity, type_, lanes, symbol)
+
+
+def _svml() -> Library | None:
+    """Intel's library, from the package ``intel-cmplr-lib-rt``: its functions of high accuracy, to 1 ulp."""
+    path = Path(sys.prefix, "lib", "libsvml.so")
+    if platform.machine() != "x86_64" or not path.exists():
+        return None
+    ctypes.CDLL(str(path.with_name("libintlc.so.5")), mode=ctypes.RTLD_GLOBAL)  # it would be sought elsewhere
+    llvm.load_library_permanently(str(path))
+    return Library("SVML", tuple(_candidates(("__svml_{name}{f}{lanes}_ha", width) for width in _widths().values())))
+
+
+def _libmvec() -> Library | None:
+    """The vector functions of glibc."""
+    if sys.platform != "linux":
+        return None
+    try:
+        llvm.load_library_permanently("libmvec.so.1")
+    except RuntimeError:  # another C library, or one for another processor
+        return None
+    widths = _widths().items()
+    return Library("libmvec", tuple(_candidates((f"_ZGV{isa}N{{lanes}}{{v}}_{{name}}{{f}}", w) for isa, w in widths)))
+
+
+def _widths() -> dict[str, int]:
+    """The widths of the processor's vectors in bytes, by the letters of their instruction sets in glibc's symbols."""
+    if platform.machine() == "aarch64":
+        return {"n": 16}
+    features = _features()
+    return {letter: width for letter, feature, width in (("d", "avx2", 32), ("e", "avx512f", 64)) if feature in features}
+
+
+# --- the check ------------------------------------------------------------------------------
+
+_NUMBERS = [0.0, 5e-324, 1e-310, 1e-300, 1e-20, 1e-5, 0.3, 0.5, 0.99, 1.0, 1.5, 2.0, math.pi, 7.3, 26.0, 88.0]
+_NUMBERS += [104.0, 345.6, 709.7, 1e3, 1e5, 1.2345e8, 1e15, 1e22, 1e38, 1e100, 1.7e308, math.inf, math.nan, 0.7, 3.0, 20.1]
+_POINTS = np.array([*_NUMBERS, *(-x for x in _NUMBERS)])
+"""Where the functions are compared; as many as any vector divides."""
+
+
+def _checked(library: Library) -> Library:
+    """The library with those of its functions that agree with the scalar ones."""
+    module = ir.Module()
+    for variant in library.variants:
+        _check(module, variant)
+    engine = llvm.create_mcjit_compiler(
+        llvm.parse_assembly(str(module)),
+        llvm.Target.from_default_triple().create_target_machine(
+            cpu=config.CPU_NAME or llvm.get_host_cpu_name(),
+            features=",".join("+" + feature for feature in sorted(_features())),
+            opt=0,
+            jit=True,
+        ),
+    )
+    engine.finalize_object()
+    kept = [v for v in library.variants if _agrees(v, engine.get_function_address(_check_of(v)))]
+    return library._replace(variants=tuple(kept))
+
+
+def _check(module: ir.Module, variant: Variant) -> None:
+    """Write a function that applies a vector function to as many points as it takes."""
+    vector = ir.VectorType(ir.DoubleType() if variant.type == "double" else ir.FloatType(), variant.lanes)
+    tested = ir.Function(module, ir.FunctionType(vector, [vector] * variant.arity), variant.symbol)
+    tested.calling_convention = variant.convention
+    places = [vector.as_pointer()] * (variant.arity + 1)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), places), _check_of(variant))
+    builder = ir.IRBuilder(function.append_basic_block())
+    *operands, result = function.args
+    y = builder.call(tested, [builder.load(place, align=4) for place in operands], cconv=variant.convention)
+    builder.store(y, result, align=4)
+    builder.ret_void()
+
+
+def _check_of(variant: Variant) -> str:
+    return f"check.{variant.symbol}"
+
+
+def _agrees(variant: Variant, address: int) -> bool:
+    """Whether a vector function is within ``ULP`` of the scalar one at all points."""
+    number = ctypes.c_double if variant.type == "double" else ctypes.c_float
+    dtype = np.dtype(number)
+    with np.errstate(over="ignore"):
+        points = _POINTS.astype(dtype)
+    operands = [points] if variant.arity == 1 else [np.repeat(points, len(points)), np.tile(points, len(points))]
+    scalar = ctypes.CFUNCTYPE(number, *[number] * variant.arity)(llvm.address_of_symbol(variant.scalar))
+    expected = np.array([scalar(*row) for row in zip(*(x.tolist() for x in operands), strict=True)], dtype)
+    found = np.empty_like(expected)
+    vector = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (variant.arity + 1))(address)
+    for start in range(0, len(found), variant.lanes):
+        vector(*(x[start:].ctypes.data for x in (*operands, found)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        close = np.abs(found - expected) <= (ULP + 1) * np.spacing(np.abs(expected))
+    return bool(np.all(close | (found == expected) | (np.isnan(found) & np.isnan(expected))))
+
+
+@functools.cache
+def vector_library() -> Library | None:
+    """The library whose vector functions batches call; None if there is none, or it is turned off."""
+    if os.environ.get(VARIABLE, "1") == "0":
+        return None
+    for find in (_svml, _libmvec):
+        library = find()
+        if library is not None and library.variants:
+            return _checked(library)
+    return None
+
+
+# --- LLVM code ------------------------------------------------------------------------------
+
+# Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here.
+_PREFIX = "dualdiff_"
+
+
+@functools.cache
+def _renamed() -> dict[str, str]:
+    """The scalar functions with vector variants: their own names, by those that Numba calls them by."""
+    names = {}
+    library = vector_library()
+    for v in library.variants if library else ():
+        own = _PREFIX + v.scalar
+        llvm.add_symbol(own, llvm.address_of_symbol(v.scalar))
+        names[v.scalar] = names[f"llvm.{v.function}.{'f64' if v.type == 'double' else 'f32'}"] = own
+    return names
+
+
+def _declarations(own: str, typed: bool) -> tuple[list[str], list[str]]:
+    """The declarations of a scalar function and its vector variants, and references to those.
+
+    ``typed``: whether pointers have types, as they had before LLVM 15.
+    """
+    library = vector_library()
+    variants = [v for v in library.variants if _PREFIX + v.scalar == own] if library else []
+    attributes = f"nounwind willreturn {'memory(none)' if llvm.llvm_version_info[0] >= 16 else 'readnone'}"
+    first = variants[0]
+    mapping = ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in variants)
+    scalars = ", ".join([first.type] * first.arity)
+    lines = [f'declare {first.type} @{own}({scalars}) {attributes} "vector-function-abi-variant"="{mapping}"']
+    references = []
+    for v in variants:
+        operands = ", ".join([v.vector] * v.arity)
+        lines.append(f'declare {v.convention} {v.vector} @"{v.symbol}"({operands}) {attributes}')
+        pointer = f'i8* bitcast ({v.vector} ({operands})* @"{v.symbol}" to i8*)' if typed else f'ptr @"{v.symbol}"'
+        references.append(pointer)
+    return lines, references
+
+
+_OPAQUE = re.compile(r"[( ]ptr[ ,)]")
+_CALLED = re.compile(r"@((?:llvm\.)?[a-z0-9]+(?:\.f32|\.f64)?)(?=\()")
+
+
+def vectorisable(text: str) -> str:
+    """The LLVM code of a module, with scalar functions that the loop vectoriser may replace."""
+    names = _renamed()
+    used: dict[str, None] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        own = names.get(match[1])
+        if own is None:
+            return match[0]
+        used[own] = None
+        return "@" + own
+
+    lines = [_CALLED.sub(rename, line) if "@" in line else line for line in text.splitlines()]
+    if not used:
+        return text
+    lines = [line for line in lines if not (line.startswith("declare") and f"@{_PREFIX}" in line)]
+    references = []
+    for own in used:
+        declarations, pointers = _declarations(own, typed=not _OPAQUE.search(text))
+        lines += declarations
+        references += pointers
+    # LLVM would drop the vector functions, which nothing calls yet
+    kind = references[0].split()[0]
+    listed = f"[{len(references)} x {kind}] [{', '.join(references)}]"
+    lines.append(f'@llvm.compiler.used = appending global {listed}, section "llvm.metadata"')
+    return "\n".join(lines)
+
+
+class VectorisedLibrary(LinkedLibrary):
+    """Code with loops over samples: optimised, and then linked into that of other functions."""
+
+    def _optimize_final_module(self) -> None:
+        name = self._final_module.name
+        self._final_module = llvm.parse_assembly(vectorisable(str(self._final_module)))
+        self._final_module.name = name
+        codegen.JITCodeLibrary._optimize_final_module(self)  # LinkedLibrary leaves that to its callers

@@ -1,0 +1,50 @@
+"""Trees of tuples: what functions return, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def flat(tree: Any) -> Iterator[Any]:
+    """The leaves of a tree, from left to right."""
+    if isinstance(tree, tuple):
+        for part in tree:
+            yield from flat(part)
+    else:
+        yield tree
+
+
+def mapped(tree: Any, leaves: Iterator[Any]) -> Any:
+    """The tree with other leaves."""
+    return tuple(mapped(part, leaves) for part in tree) if isinstance(tree, tuple) else next(leaves)
+
+
+def as_results(out: Any, needed: Any) -> list[np.ndarray]:
+    """The arrays in ``out``, in which the caller wants results like the arrays in ``needed``.
+
+    Raises TypeError or ValueError where they are no such arrays.
+    """
+    if _shape(out) != _shape(needed):
+        raise ValueError(f"out must be {_described(needed)}, as the result is, not {_described(out)}")
+    arrays = list(flat(out))
+    for array, like in zip(arrays, flat(needed), strict=True):
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"out must be made of arrays, not of {type(array).__name__}")
+        if array.shape != like.shape or array.dtype != like.dtype:
+            raise ValueError(
+                f"out has shape {array.shape} and dtype {array.dtype}, the result {like.shape} and {like.dtype}"
+            )
+        if not array.flags.writeable:
+            raise ValueError("out is read-only")
+    return arrays
+
+
+def _shape(tree: Any) -> Any:
+    return tuple(map(_shape, tree)) if isinstance(tree, tuple) else None
+
+
+def _described(tree: Any) -> str:
+    return f"a tuple of {len(tree)}" if isinstance(tree, tuple) else "an array"
