@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .dual import level_of
-from .inputs import as_callable, as_input, is_masked
+from .inputs import as_callable, is_masked
 from .interpreted import on_samples
 from .levels import as_batch
 from .threads import number_of_threads
@@ -20,9 +20,10 @@ from .trees import as_results, flat
 def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) -> Callable[..., Any]:
     """A function of one sample, evaluated for a batch of them.
 
-    An ``@njit`` function, or a derivative of one, becomes one compiled loop over the samples, in threads if that pays. Where
-    a sample is of numbers alone, as in f(S, K, T, r, sigma), and f makes numbers of them, the loop uses the vector
-    unit across samples, with vectors for exp, sin and the like where the machine has them (see ``show_config``).
+    An ``@njit`` function, or a derivative of one, becomes a compiled loop over the samples, in threads if that pays.
+    Where a sample is of numbers alone, as in f(S, K, T, r, sigma), and f makes numbers of them, the loop uses the
+    vector unit across samples, with vector functions for exp, sin and the like where the machine has them (see
+    ``show_config``). As in all that is compiled here, a division by zero makes infinity or NaN.
 
     A Python function is called for each sample. A derivative of one by numbers is first tried on all samples at once:
     that is kept if it succeeds and agrees with the derivatives at the first, the middle and the last sample.
@@ -30,23 +31,23 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
 
     Parameters
     ----------
-    g : a function of numbers and arrays: ``gradient(f)``, ``jacobian(f)``, ``derivative(f)``, their ``value_and_`` forms,
-        or any other function that returns numbers, arrays, or tuples of them.
+    g : a function of numbers and arrays: ``gradient(f)``, ``jacobian(f)``, ``derivative(f)``, their ``value_and_``
+        forms, or any other function that returns numbers, arrays, or tuples of them.
     in_axes : which axis of the arguments counts the samples: an int for all arguments, or a tuple with an int for each
         argument, or None for one that is the same for all samples.
-    threads : how many threads may be used at most; by default ``DUALDIFF_NUM_THREADS``, or one for each processor. The
-        result is the same to the bit.
+    threads : how many threads may be used at most; by default ``DUALDIFF_NUM_THREADS``, or one for each processor.
+        The result is the same to the bit.
 
     Returns
     -------
-    A function with the parameters of g, whose results are those of g stacked along a new first axis. Its keyword ``out``
-    takes arrays of the shapes and types of the results, which are written to and returned.
+    A function with the parameters of g, whose results are those of g stacked along a new first axis. Its keyword
+    ``out`` takes arrays of the shapes and types of the results, which are written to and returned.
 
     Raises
     ------
     TypeError : g is no function, or an argument is not real.
-    ValueError : an argument lacks its axis, lengths of axes differ, ``out`` does not fit, or f returns arrays of different
-        shapes for different samples; and as g does.
+    ValueError : an argument lacks its axis, lengths of axes differ, ``out`` does not fit, or f returns arrays of
+        different shapes for different samples; and as g does.
     CompilationError : g is of an ``@njit`` function that cannot be compiled.
 
     >>> import numpy as np

@@ -21,7 +21,6 @@ DEFAULT_CHUNK = 64
 def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., Any]:
     """The derivative of f by argument i, a number or, elementwise, an array."""
 
-    @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         args, (x,) = _checked(f, args, kwargs, (i,))
         with fresh_level(x, args, kwargs) as level:
@@ -33,8 +32,9 @@ def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., An
             slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
             return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
 
-    transformed.at_once = functools.partial(_on_numbers, f, (i,), lambda slopes: slopes[0], with_value)
-    return transformed
+    transform: Any = functools.update_wrapper(transformed, f, updated=())
+    transform.at_once = functools.partial(_on_numbers, f, (i,), itemgetter(0), with_value)
+    return transform
 
 
 def interpreted_transform(
@@ -43,7 +43,6 @@ def interpreted_transform(
     """The transform ``kind``, "gradient" or "jacobian", of f."""
     indices = argnums if isinstance(argnums, tuple) else (argnums,)
 
-    @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         args, xs = _checked(f, args, kwargs, indices)
         if not isinstance(argnums, tuple) and np.ndim(xs[0]) == 0:
@@ -58,9 +57,10 @@ def interpreted_transform(
         result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
         return (value, result) if with_value else result
 
+    transform: Any = functools.update_wrapper(transformed, f, updated=())
     if kind == "gradient" and isinstance(argnums, tuple):
-        transformed.at_once = functools.partial(_on_numbers, f, argnums, tuple, with_value)
-    return transformed
+        transform.at_once = functools.partial(_on_numbers, f, argnums, tuple, with_value)
+    return transform
 
 
 def interpreted_jvp(f: Any, xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
@@ -94,7 +94,7 @@ def interpreted_returning(f: Any, out: int) -> Callable[..., Any]:
 
 
 def on_samples(g: Any, arguments: Sequence[Any], batched: Sequence[bool], n: int) -> Any:
-    """The results of g for n samples, stacked; arguments have the axis of samples in front where they are ``batched``."""
+    """The results of g for n samples, stacked; ``batched`` arguments have the axis of samples in front."""
     whole = _at_once(g, arguments, batched) if hasattr(g, "at_once") else None
 
     def result(i: int) -> Any:
@@ -115,18 +115,18 @@ def _on_numbers(f: Any, indices: Sequence[int], result: Callable[[Any], Any], wi
     with fresh_level(args) as level:
         seeds = [np.multiply.outer(unit, np.ones(np.shape(x), _dtype(x))) for unit, x in zip(units, xs, strict=True)]
         duals = [_lifted(x, t, level) for x, t in zip(xs, seeds, strict=True)]
-        y = _structured(_batches(_evaluated(f, _replaced(args, indices, duals), {}), f), lambda y: np.broadcast_to(y, shape))
-        slopes = result(
-            [
-                _structured(y, lambda part, k=k, x=x: _as_dtype(_tangents(part, level, len(xs))[k], x))
-                for k, x in enumerate(xs)
-            ]
-        )
+        y = _batches(_evaluated(f, _replaced(args, indices, duals), {}), f)
+        y = _structured(y, lambda part: np.broadcast_to(part, shape))
+
+        def slope(k: int) -> Any:
+            return _structured(y, lambda part: _as_dtype(_tangents(part, level, len(xs))[k], xs[k]))
+
+        slopes = result([slope(k) for k in range(len(xs))])
         return (_structured(y, lambda part: _value(part, level)), slopes) if with_value else slopes
 
 
 def _at_once(g: Any, arguments: Sequence[Any], batched: Sequence[bool]) -> Any:
-    """The results for all samples of numbers, from one evaluation; None if g is not elementwise, as far as it can be seen."""
+    """The results for all samples of numbers, from one evaluation; None if g is seen not to be elementwise."""
     if any(np.ndim(x) != is_batched for x, is_batched in zip(arguments, batched, strict=True)):
         return None
     try:

@@ -57,14 +57,16 @@ def spread(run: Callable[[int, int], None], n: int, threads: int, step: int) -> 
     Parts begin at multiples of ``step``. An exception in one is raised here; parts that have not begun by then are
     dropped.
     """
-    first = min(n, FIRST)
+    if threads == 1 or n <= 2 * FIRST or _is_worker():
+        run(0, n)
+        return
+    first = FIRST
     begun = time.perf_counter()
     run(0, first)
-    seconds = (time.perf_counter() - begun) * (n - first) / max(first, 1)
-    parts = min(threads * PARTS, int(seconds / WORTHWHILE)) if threads > 1 and not _is_worker() else 1
+    seconds = (time.perf_counter() - begun) * (n - first) / first
+    parts = min(threads * PARTS, int(seconds / WORTHWHILE))
     if parts < 2:
-        if first < n:
-            run(first, n)
+        run(first, n)
         return
     length = -(-(n - first) // (parts * step)) * step
     starts = iter(range(first, n, length))

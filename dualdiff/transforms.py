@@ -217,7 +217,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
                 f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal"
             )
     if _is_compiled(f):
-        from .compiled.drivers import compiled_jvp
+        from .compiled.transforms import compiled_jvp
 
         return compiled_jvp(f, len(xs))(*xs, *vs)
     return interpreted_jvp(f, xs, vs)
@@ -269,7 +269,7 @@ def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
     if isinstance(out, tuple):
         raise TypeError(f"out_argnum must be an int, not {out_argnum!r}")
     if _is_compiled(f):
-        from .compiled.drivers import returning
+        from .compiled.transforms import returning
 
         return returning(f, out)
     return interpreted_returning(f, out)
@@ -281,7 +281,7 @@ def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
     if isinstance(i, tuple):
         raise TypeError("derivative is by one argument: use gradient or jacobian with a tuple of argnums")
     if _is_compiled(f):
-        from .compiled.drivers import compiled_transform
+        from .compiled.transforms import compiled_transform
 
         return compiled_transform("derivative", f, i, None, with_value)
     return interpreted_derivative(f, i, with_value)
@@ -292,7 +292,7 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
     argnums = as_argnums(argnums)
     chunk = as_chunk(chunk)
     if _is_compiled(f):
-        from .compiled.drivers import compiled_transform
+        from .compiled.transforms import compiled_transform
 
         return compiled_transform(kind, f, argnums, chunk, with_value)
     return interpreted_transform(kind, f, argnums, chunk, with_value)

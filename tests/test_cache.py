@@ -31,7 +31,7 @@ import numpy as np
 sys.path.insert(0, {folder!r})
 from user import f
 from dualdiff import gradient
-from dualdiff.compiled.drivers import CompiledTransform
+from dualdiff.compiled.transforms import CompiledTransform
 if {forbid}:
     def check(self, argtypes, wide):
         raise AssertionError("compiled again")

@@ -18,6 +18,7 @@ FLOORS = [
     "rules",
     "chain",
     "trees",
+    "threads",
     "foreign",
     "dual",
     "inputs",
@@ -28,7 +29,6 @@ FLOORS = [
     "compiled.seeding",
     "compiled.outputs",
     "compiled.results",
-    "compiled.text",
     "compiled.scalars",
     "compiled.loops",
     "compiled.array_functions",
@@ -45,6 +45,7 @@ FLOORS = [
     "compiled.clone",
     "compiled.samples",
     "compiled.batch_text",
+    "compiled.text",
     "kernels",
     "levels",
     "array_methods",
@@ -61,7 +62,7 @@ FLOORS = [
     "compiled.explain",
     "compiled.callback",
     "compiled.drivers",
-    "threads",
+    "compiled.transforms",
     "compiled.batches",
     "compiled",
     "interpreted",
@@ -77,7 +78,7 @@ SLOW = {"numba", "llvmlite", "inspect", "fractions"}
 
 # Functions that load an upper floor when they are first asked for what only that floor has, so that
 # the import of the package waits neither for Numba nor for functions that nobody may call.
-LOADERS = {"_numba_type_": "compiled", "implementations": "array_reductions"}
+LOADERS = {"_numba_type_": "compiled", "implementations": "array_reductions", "_of_many": "compiled.batches"}
 
 
 def module_of(path: Path) -> str:

@@ -142,11 +142,11 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
     if total is not None:
         lanes.update((k, t) for k, (_, t) in _by_lane(builder, ty, total).items())
     for term in terms:
-        sides = [_by_lane(builder, *side) if isinstance(side, Lanes) else dict.fromkeys(ty.active, side) for side in term]
-        for k in sides[0].keys() & sides[1].keys():
-            lanes[k] = _added(
-                context, builder, ty.base, lanes[k], sides[0][k], sides[1][k], _crossed(term, zeros)
-            )
+        ps, ts = (
+            _by_lane(builder, *side) if isinstance(side, Lanes) else dict.fromkeys(ty.active, side) for side in term
+        )
+        for k in (k for k in ty.active if k in ps and k in ts):
+            lanes[k] = _added(context, builder, ty.base, lanes[k], ps[k], ts[k], _crossed(term, zeros))
     zero = ir.Constant(context.get_value_type(ty.base), None)
     return packed(context, builder, ty, [zero if t is None else t for t in lanes.values()])
 

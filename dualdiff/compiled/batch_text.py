@@ -18,12 +18,14 @@ from ..trees import flat, mapped
 from . import results, samples, seeding
 from .outputs import ndim_of, outputs
 from .samples import STRIDE, block
+from .seeding import base_type
 from .types import is_dual, is_number
 
 HELPERS = {
     "outputs": outputs,
     **{name: getattr(samples, name) for name in ("copy_rest", "filled_up", "load", "pointer", "put")},
-    **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store", "tangent_in", "value_in")},
+    **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store")},
+    **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
     **{name: getattr(results, name) for name in ("any_nan", "collect_gradient", "collect_jacobian", "collect_number")},
 }
@@ -32,11 +34,15 @@ HELPERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """An argument of a batch: its type for one sample, whether there is one for each, and whether to differentiate."""
+    """An argument of a batch: its type for one sample, if there is one for each, and whether to differentiate by it.
+
+    ``starred``: it is the tuple of all that f takes as *args.
+    """
 
     type: types.Type
     batched: bool
     active: bool
+    starred: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +75,17 @@ class Loop:
     scope: dict[str, Any]
     results: Any
     ndims: tuple[int, ...] = ()  # of the arrays that f returns, whose shapes only a call tells
+
+    def function(self) -> Any:
+        """The loop as a Python function, to be compiled."""
+        scope = {**HELPERS, **self.scope}
+        exec(compile(self.text, "<dualdiff batch>", "exec"), scope)
+        return scope["kernel"]
+
+
+def _kernel(n_arguments: int, n_results: int, lines: Sequence[str]) -> str:
+    arguments = [f"a{i}" for i in range(n_arguments)]
+    return _function("kernel", ["shapes", *arguments, *(f"r{k}" for k in range(n_results))], lines)
 
 
 def _function(name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
@@ -136,29 +153,29 @@ class Numbers:
         self.lanes = [i for i, a in enumerate(arguments) if a.active]
 
     def written(self, single: bool, with_value: bool) -> Loop:
-        stores: list[tuple[str, list[str]]] = []  # for each result, what makes its numbers
+        stores: list[list[str]] = []  # for each result, what makes its numbers
         found = self._results("value_in({}, LEVEL)", stores) if with_value or self.kind == "value" else None
-        derivatives = [self._results(f"tangent_in({{}}, LEVEL, {k})", stores) for k in range(len(self.lanes))]
+        derivatives = [
+            self._results(f"tangent_in({{}}, LEVEL, {k})", stores, base_type(self.arguments[i].type))
+            for k, i in enumerate(self.lanes)
+        ]
         derivative = derivatives[0] if single and derivatives else tuple(derivatives)
-        if self.kind == "value":
-            tree = found
-        else:
-            tree = (found, derivative) if with_value else derivative
+        tree = found if self.kind == "value" else (found, derivative) if with_value else derivative
         return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, tree)
 
-    def _results(self, read: str, stores: list[Any]) -> Any:
+    def _results(self, read: str, stores: list[Any], derivative_type: types.Type | None = None) -> Any:
         if self.kind == "jacobian":
             parts = list(flat(_parts(self.y)))
             numbers = {_number_type(part.type, self.level) for part in parts}
             ty = numbers.pop() if len(numbers) == 1 else types.float64
             stores.append([read.format(part.text) for part in parts])
-            return Output(_as_float(ty), _shape_of(self.y))
+            return Output(derivative_type or _as_float(ty), _shape_of(self.y))
         tree = _parts(self.y)
         made = []
         for part in flat(tree):
             stores.append([read.format(part.text)])
             ty = _number_type(part.type, self.level)
-            made.append(Output(ty if self.kind == "value" else _as_float(ty)))
+            made.append(Output(derivative_type or (ty if self.kind == "value" else _as_float(ty))))
         return mapped(tree, iter(made))
 
     def _block(self, stores: Sequence[Sequence[str]]) -> Any:
@@ -184,12 +201,11 @@ class Numbers:
         argument = self.arguments[i]
         number = f"load(p{i}, i)" if argument.batched else f"c{i}"
         if not argument.active:
-            return number
+            return "*" + number if argument.starred else number
         return f"sample({number}, LEVEL, {len(self.lanes)}, {self.lanes.index(i)}, {int(self.strict)})"
 
     def _kernel(self, n_results: int) -> str:
         """The loop over whole strides, and over the rest, filled up to a stride, in memory of its own."""
-        names = [f"a{i}" for i in range(len(self.arguments))]
         batched = [i for i, argument in enumerate(self.arguments) if argument.batched]
         constants = [f"a{i}" for i, argument in enumerate(self.arguments) if not argument.batched]
         k = range(n_results)
@@ -204,18 +220,15 @@ class Numbers:
             f"bad |= {call('1', 't', 'u')}",
             *(f"copy_rest(r{i}, u{i}, done * (r{i}.size // n))" for i in k),
         ]
-        return _function(
-            "kernel",
-            ["shapes", *names, *(f"r{i}" for i in k)],
-            [
-                f"n = len(a{batched[0]})",
-                "done = n - n % STRIDE",
-                f"bad = {call('done // STRIDE', 'a', 'r')}",
-                "if done < n:",
-                *("    " + line for line in rest),
-                "return bad, -1, shapes",
-            ],
-        )
+        lines = [
+            f"n = len(a{batched[0]})",
+            "done = n - n % STRIDE",
+            f"bad = {call('done // STRIDE', 'a', 'r')}",
+            "if done < n:",
+            *("    " + line for line in rest),
+            "return bad, -1, shapes",
+        ]
+        return _kernel(len(self.arguments), n_results, lines)
 
 
 def _as_float(ty: types.Type) -> types.Type:
@@ -247,12 +260,10 @@ class Rows:
         of_x = [(("argument", i),) if isinstance(self.arguments[i].type, types.Array) else () for i in self.indices]
         base = _as_float(_number_type(number, 1))
         found = [Output(base, whole)] if with_value else []
-        derivatives = [Output(base, whole + x) for x in of_x]
-        text = _function(
-            "kernel",
-            ["shapes", *(f"a{i}" for i in range(len(self.arguments))), *(f"r{k}" for k in range(len(found + derivatives)))],
-            self._lines(ndim, len(found)),
-        )
+        derivatives = [
+            Output(base_type(self.arguments[i].type), whole + x) for i, x in zip(self.indices, of_x, strict=True)
+        ]
+        text = _kernel(len(self.arguments), len(found + derivatives), self._lines(ndim, len(found)))
         derivative = derivatives[0] if single else tuple(derivatives)
         return Loop(text, {"f": self.f}, (found[0], derivative) if with_value else derivative, (ndim,) if ndim else ())
 
@@ -294,10 +305,9 @@ class Rows:
             result = f"row(r{first + j}, i)"
             if is_array[j]:
                 lines.append(f"        bad |= collect_{kind}({result}, y, x{j}, start - o{j})")
-            elif ndim:
-                lines.append(f"        collect_number({result}, y, {self._like()}, start - o{j})")
             else:
-                lines.append(f"        r{first + j}[i] = collect_number(r{first + j}[i], y, {self._like()}, start - o{j})")
+                kept = "" if ndim else f"r{first + j}[i] = "
+                lines.append(f"        {kept}collect_number({result}, y, {self._like()}, start - o{j})")
         lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in arrays if not self.fresh]
         lines += [f"    bad |= any_nan(row(r{first + j}, i))" for j in numbers]
         return [*lines, "return bad, -1, shapes"]
@@ -308,8 +318,6 @@ class Rows:
 
     def _sample(self, i: int) -> str:
         return f"row(a{i}, i)" if self.arguments[i].batched else f"a{i}"
-
-
 
 
 # --- other loops ----------------------------------------------------------------------------
@@ -327,7 +335,9 @@ class Calls:
         tree = _parts(self.y)
         parts = list(flat(tree))
         outputs: list[Output] = []
-        ndims, shapes, puts = [], [], []
+        ndims: list[int] = []
+        shapes: list[str] = []
+        puts: list[str] = []
         for k, part in enumerate(parts):
             is_list = isinstance(part.type, (types.List, types.ListType))
             text = f"outputs({part.text})" if is_list else part.text
@@ -341,15 +351,6 @@ class Calls:
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
         found = f"({''.join(shape + ', ' for shape in shapes)})"
         check = [f"    if {found} != shapes:", f"        return False, i, {found}"] if shapes else []
-        text = _function(
-            "kernel",
-            ["shapes", *(f"a{i}" for i in range(len(self.arguments))), *(f"r{k}" for k in range(len(parts)))],
-            [
-                f"for i in range(len(a{batched})):",
-                f"    y = g({', '.join(cells)})",
-                *check,
-                *puts,
-                "return False, -1, shapes",
-            ],
-        )
+        lines = [f"for i in range(len(a{batched})):", f"    y = g({', '.join(cells)})", *check, *puts]
+        text = _kernel(len(self.arguments), len(parts), [*lines, "return False, -1, shapes"])
         return Loop(text, {"g": self.g}, mapped(tree, iter(outputs)), tuple(ndims))

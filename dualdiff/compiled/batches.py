@@ -16,10 +16,11 @@ from numba.np.numpy_support import as_dtype
 from ..inputs import as_input, check_memory
 from ..threads import spread
 from ..trees import as_results, flat, mapped
-from .batch_text import HELPERS, Argument, Calls, Loop, Numbers, is_of_numbers, number_type
+from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, number_type
 from .clone import LoopCloneCompiler, clone
-from .drivers import CompiledJvp, CompiledTransform, check_result, compile_clone, compiled_entry, type_of
+from .drivers import check_result, compile_clone, compiled_entry, type_of
 from .samples import STRIDE, sample_type
+from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
 
 PIECE = 1 << 18
@@ -31,7 +32,7 @@ class Kernel:
 
     def __init__(self, write: Callable[[bool], Loop], arguments: Sequence[Argument]) -> None:
         self._write = write
-        self._arguments = arguments
+        self.arguments = arguments
         self.loop = write(False)
         self._entry = self._compiled(self.loop)
         self._strict_entry: Any = None
@@ -53,22 +54,54 @@ class Kernel:
         return at, found
 
     def _compiled(self, loop: Loop) -> Any:
-        scope = {**HELPERS, **loop.scope}
-        exec(compile(loop.text, "<dualdiff batch>", "exec"), scope)
         name = f"batch_{uuid.uuid4().hex}"
-        return compiled_entry(scope["kernel"], tuple(self._types(loop)), name, nogil=True).entry_point
+        return compiled_entry(loop.function(), tuple(self._types(loop)), name, nogil=True).entry_point
 
     def _types(self, loop: Loop) -> list[types.Type]:
-        lengths = [(0,) * getattr(a.type, "ndim", 0) for a in self._arguments]
+        lengths = [(0,) * getattr(a.type, "ndim", 0) for a in self.arguments]
         found = [(0,) * ndim for ndim in loop.ndims]
         arguments = [
             types.Array(number_type(a.type), len(of_one) + 1, "C") if a.batched else a.type
-            for a, of_one in zip(self._arguments, lengths, strict=True)
+            for a, of_one in zip(self.arguments, lengths, strict=True)
         ]
         results = [
             types.Array(output.type, 1 + len(output.shape_of(lengths, found)), "C") for output in flat(loop.results)
         ]
         return [types.Tuple([types.UniTuple(types.intp, ndim) for ndim in loop.ndims]), *arguments, *results]
+
+
+class Plan:
+    """A kernel for samples of known shapes: the types and shapes of its results, and how it gets its arguments.
+
+    ``shapes`` is None if they depend on the shapes of arrays that f returns.
+    """
+
+    def __init__(self, kernel: Kernel, of_samples: Sequence[tuple[int, ...]]) -> None:
+        self.kernel = kernel
+        self.loop = kernel.loop
+        self.types = [as_dtype(output.type) for output in flat(self.loop.results)]
+        self._of_samples = of_samples
+        self.shapes = None if self.loop.ndims else self.result_shapes(())
+        self._copied = [as_dtype(number_type(a.type)) if a.batched else None for a in kernel.arguments]
+
+    def result_shapes(self, found: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """The shapes of the results of one sample, from those of the arrays that f returns."""
+        return [output.shape_of(self._of_samples, found) for output in flat(self.loop.results)]
+
+    def part(self, arguments: Sequence[Any], start: int, stop: int) -> list[Any]:
+        """The arguments for some of the samples, as the kernel takes them."""
+        return [
+            x if dtype is None else np.require(x[start:stop], dtype, "CA")
+            for x, dtype in zip(arguments, self._copied, strict=True)
+        ]
+
+    def piece(self, arguments: Sequence[Any], n: int) -> int:
+        """How many samples are passed at a time: as many as there are, unless arguments have to be copied."""
+        for x, dtype in zip(arguments, self._copied, strict=True):
+            if dtype is not None and not (x.flags.c_contiguous and x.flags.aligned and x.dtype == dtype):
+                size = math.prod(x.shape[1:]) * dtype.itemsize
+                n = min(n, max(PIECE // max(size, 1) // STRIDE, 1) * STRIDE)
+        return max(n, 1)
 
 
 class Batch:
@@ -77,56 +110,47 @@ class Batch:
     def __init__(self, g: Any) -> None:
         self._g = g
         self._kernels: dict[Any, Kernel] = {}
+        self._plans: dict[Any, Plan] = {}
         self._indices: list[int] = g.indices if isinstance(g, CompiledTransform) else []
 
     def evaluated(self, given: Sequence[Any], batched: Sequence[bool], n: int, threads: int, out: Any = None) -> Any:
         """The results for n samples: arguments have the axis of samples in front where they are ``batched``."""
         arguments = self._prepared(list(given), batched)
-        described = tuple(
-            Argument(type_of_sample(x, i in self._indices) if is_batched else type_of(x), is_batched, i in self._indices)
-            for i, (x, is_batched) in enumerate(zip(arguments, batched, strict=True))
-        )
-        of_samples = [np.shape(x)[a.batched :] for x, a in zip(arguments, described, strict=True)]
-        kernel = self._kernel(described, sum(math.prod(of_samples[i]) for i in self._indices))
-        dtypes = [as_dtype(number_type(a.type)) if a.batched else None for a in described]
-
-        def part(start: int, stop: int) -> list[Any]:
-            return [
-                x if dtype is None else np.require(x[start:stop], dtype, "CA")
-                for x, dtype in zip(arguments, dtypes, strict=True)
-            ]
-
-        found = kernel.shapes(part(0, 1)) if n and kernel.loop.ndims else tuple((0,) * d for d in kernel.loop.ndims)
-        outputs = flat(kernel.loop.results)
-        needed = [  # their shapes and types, without the memory
-            np.broadcast_to(np.empty((), as_dtype(output.type)), (n, *output.shape_of(of_samples, found)))
-            for output in outputs
-        ]
-        check_memory(sum(like.size * like.itemsize for like in needed), f"result for {n} samples")
-        wanted = [None] * len(needed) if out is None else as_results(out, mapped(kernel.loop.results, iter(needed)))
+        plan = self._plan(arguments, batched)
+        shapes = plan.shapes
+        found: tuple[tuple[int, ...], ...] = ()
+        if shapes is None:  # f returns arrays
+            found = plan.kernel.shapes(plan.part(arguments, 0, 1)) if n else tuple((0,) * d for d in plan.loop.ndims)
+            shapes = plan.result_shapes(found)
+        check_memory(n * sum(math.prod(s) * d.itemsize for s, d in zip(shapes, plan.types, strict=True)), "batch")
+        wanted: Sequence[Any] = [None] * len(shapes)
+        if out is not None:
+            like = (np.broadcast_to(np.empty((), d), (n, *s)) for s, d in zip(shapes, plan.types, strict=True))
+            wanted = as_results(out, mapped(plan.loop.results, like))
         results = [
-            r if r is not None and _can_be_filled(r, arguments) else np.empty(like.shape, like.dtype)
-            for r, like in zip(wanted, needed, strict=True)
+            r if r is not None and _can_be_filled(r, arguments) else np.empty((n, *shape), dtype)
+            for r, shape, dtype in zip(wanted, shapes, plan.types, strict=True)
         ]
 
         def run(start: int, stop: int) -> None:
             for first in range(start, stop, length):
                 last = min(first + length, stop)
-                at, shapes = kernel.run(found, part(first, last), [r[first:last] for r in results])
+                at, unlike = plan.kernel.run(found, plan.part(arguments, first, last), [r[first:last] for r in results])
                 if at >= 0:
                     raise ValueError(
                         f"{self._g.__name__} returned arrays of shapes {found} for the first sample, "
-                        f"and {shapes} for sample {first + at}"
+                        f"and {unlike} for sample {first + at}"
                     )
 
-        length = self._piece(arguments, dtypes, n)
+        length = plan.piece(arguments, n)
         spread(run, n, threads, STRIDE)
         for r, result in zip(wanted, results, strict=True):
             if r is not None and r is not result:
                 r[...] = result
-        return out if out is not None else mapped(kernel.loop.results, iter(results))
+        return mapped(plan.loop.results, iter(results)) if out is None else out
 
     def _prepared(self, arguments: list[Any], batched: Sequence[bool]) -> list[Any]:
+        """The arguments with those checked that are the same for all samples, or to differentiate by."""
         if any(i >= len(arguments) for i in self._indices):
             raise ValueError(
                 f"{self._g.__name__} was called with {len(arguments)} arguments, so there is no argument number "
@@ -134,21 +158,30 @@ class Batch:
             )
         for i, x in enumerate(arguments):
             if not batched[i]:
-                active = i in self._indices
-                arguments[i] = as_input(x, self._g.names[i]) if active else np.ascontiguousarray(x) if np.ndim(x) else x
-        if isinstance(self._g, CompiledTransform):
-            for i in self._indices:
-                self._g.check_ndim(i, np.ndim(arguments[i]) - batched[i])
+                if i in self._indices:
+                    arguments[i] = as_input(x, self._g.names[i])
+                elif isinstance(x, np.ndarray) and x.ndim:
+                    arguments[i] = np.ascontiguousarray(x)
+        for i in self._indices:
+            self._g.check_ndim(i, np.ndim(arguments[i]) - batched[i])
         return arguments
 
-    def _piece(self, arguments: Sequence[Any], dtypes: Sequence[Any], n: int) -> int:
-        """How many samples are passed at a time: all of a part, unless arguments have to be copied."""
-        length = max(n, 1)
-        for x, dtype in zip(arguments, dtypes, strict=True):
-            if dtype is not None and not (x.flags.c_contiguous and x.flags.aligned and x.dtype == dtype):
-                size = math.prod(x.shape[1:]) * dtype.itemsize
-                length = min(length, max(PIECE // max(size, 1) // STRIDE, 1) * STRIDE)
-        return length
+    def _plan(self, arguments: Sequence[Any], batched: Sequence[bool]) -> Plan:
+        """What is known of a call beforehand, from the types of its arguments and the shapes for one sample."""
+        known = tuple(
+            (x.dtype, x.shape[is_batched:], is_batched) if isinstance(x, np.ndarray) else type_of(x)
+            for x, is_batched in zip(arguments, batched, strict=True)
+        )
+        if known not in self._plans:
+            active = [i in self._indices for i in range(len(arguments))]
+            described = tuple(
+                Argument(type_of_sample(x, a) if b else type_of(x), b, a)
+                for x, b, a in zip(arguments, batched, active, strict=True)
+            )
+            of_samples = [np.shape(x)[a.batched :] for x, a in zip(arguments, described, strict=True)]
+            size = sum(math.prod(of_samples[i]) for i in self._indices)
+            self._plans[known] = Plan(self._kernel(described, size), of_samples)
+        return self._plans[known]
 
     def _kernel(self, arguments: tuple[Argument, ...], size: int) -> Kernel:
         """The loop for arguments of these types, with ``size`` parameters in a sample."""
@@ -168,13 +201,14 @@ class Batch:
                 sample_type(a.type, 1, len(lanes), lanes.index(i), strict) if a.active else a.type
                 for i, a in enumerate(arguments)
             ]
-            y = compile_clone(looped, lifted, f.__name__)
+            y = compile_clone(looped, folded(looped, lifted), f.__name__)
             check_result(kind, f.__name__, y)
             if is_of_numbers(y):
                 return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value)
-        elif self._indices and any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
+        elif any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
             return self._g.rows(arguments, 1 if strict else n, strict)
-        y = compile_clone(clone(self._g), argtypes, self._g.__name__)
+        called = clone(self._g)
+        y = compile_clone(called, folded(called, argtypes), self._g.__name__)
         return Calls(self._g, arguments, y).written()
 
     def _request(self) -> tuple[str, Any, bool, bool]:
@@ -182,6 +216,11 @@ class Batch:
             f, kind, argnums, _, with_value = self._g.request
             return kind, f, not isinstance(argnums, tuple), with_value
         return "value", self._g, True, False
+
+
+def folded(f: Any, argtypes: Sequence[types.Type]) -> Sequence[types.Type]:
+    """The types of all parameters of f, when it is called with arguments of these: with defaults, and *args packed."""
+    return f.fold_argument_types(tuple(argtypes), {})[1]
 
 
 def type_of_sample(x: np.ndarray, active: bool) -> types.Type:

@@ -62,7 +62,8 @@ class PrepareForDuals(FunctionPass):
                 if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(source.value, Dispatcher):
                     source.value = clone(source.value, compiler)
                 if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
-                    assignment.value = ir.Global(source.name, clone(args[source.index].dispatcher, compiler), source.loc)
+                    called = clone(args[source.index].dispatcher, compiler)
+                    assignment.value = ir.Global(source.name, called, source.loc)
 
     def _replace_numpys(self, func_ir: Any) -> None:
         """Two functions of NumPy that Numba knows for its own types of numbers only."""

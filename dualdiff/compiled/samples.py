@@ -1,8 +1,8 @@
 """Loops over samples: what a compiled batch does with each, and how LLVM is told that it may vectorise the loop.
 
-Numbers of samples are read and written through pointers to contiguous memory. Those that a block gets never refer to the
-same memory, and it takes samples by the ``STRIDE``: so LLVM needs no check and no remainder, every sample takes the same
-way through the same code, and its result depends neither on its place nor on the number of samples.
+Numbers of samples are read and written through pointers to contiguous memory. Those that a block gets never refer to
+the same memory, and it takes samples by the ``STRIDE``: so LLVM needs no check and no remainder, every sample takes the
+same way through the same code, and its result depends neither on its place nor on the number of samples.
 """
 
 # Numba compares the signatures of an overload and its implementation, annotations included:
@@ -19,7 +19,7 @@ from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
 from .arithmetic import value_at
-from .clone import Clone, CloneCompiler
+from .clone import Clone, CloneCompiler, LoopCloneCompiler
 from .linked import Apart, LowerForLinking
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, SCALARS, DualType, make, new_array, packed, parts, unpacked
@@ -59,6 +59,10 @@ class BlockCompiler(CloneCompiler):
 
     lowering_pass = LowerBlock
 
+    @property
+    def callees(self) -> Any:
+        return LoopCloneCompiler
+
 
 def block(function: Any) -> Any:
     """A loop over samples, for compiled code."""
@@ -93,7 +97,7 @@ def sample_type(x: types.Type, level: int, n: int, lane: int, strict: bool) -> D
 @intrinsic(prefer_literal=True)
 def sample(typingctx, x, level, n, lane, strict):
     """The dual of one parameter of n, whose derivatives are in one lane; the others are absent."""
-    ty = sample_type(x, *(t.literal_value for t in (level, n, lane)), bool(strict.literal_value))
+    ty = sample_type(x, level.literal_value, n.literal_value, lane.literal_value, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
         value = context.cast(builder, args[0], x, ty.base)
@@ -166,6 +170,7 @@ def row(typingctx, array, i):
     return view(array, i), codegen
 
 
+as_flat = for_compiled_code("as_flat", "x")
 filled_up = for_compiled_code("filled_up", "a, done, n")
 room = for_compiled_code("room", "result, n")
 copy_rest = for_compiled_code("copy_rest", "result, rest, done")
@@ -209,6 +214,24 @@ def _put(result, i, y, x):
         for cell in y.flat:
             put_flat(result, j, value_at(cell, x))
             j += 1
+
+    return on_array
+
+
+@overload(as_flat, jit_options=OPTIONS)
+def _as_flat(x):
+    """The numbers of an array, contiguous along one axis."""
+    if x.layout == "C":
+        return lambda x: x.reshape(x.size)
+    element = types.TypeRef(x.dtype)
+
+    def on_array(x):
+        flat = new_array(x.size, element)
+        i = 0
+        for number in x.flat:
+            put_flat(flat, i, number)
+            i += 1
+        return flat
 
     return on_array
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from numba.core import types
 
-from . import results, seeding
+from . import results, samples, seeding
 from .outputs import outputs
 from .types import level_of
 
 HELPERS = {
+    "as_flat": samples.as_flat,
     "outputs": outputs,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
@@ -125,19 +126,17 @@ class Text:
         )
 
     def elementwise(self, with_value: bool) -> str:
-        """derivative by each number of an array."""
+        """derivative by each number of an array, by a ``loop`` over them."""
         x = self.x[0]
+        arguments = ", ".join("numbers" if name == x else name for name in self.names)
+        results = "values, derivatives" if with_value else "derivatives"
+        again = "bad" if self.reach is None else f"bad or {x}.size > {self.reach}"
         return self.function(
             self.everything,
+            f"numbers = as_flat({x})",
             f"values, derivatives = empty_pair({x}, everything)",
-            "i = 0",
-            f"for number in {x}.flat:",
-            f"    x0 = {self.lift('number')}",
-            f"    y = {self.call(['seed(x0, 0)'])}",
-            "    values[i] = value_of(y, x0)",
-            "    derivatives[i] = tangent_of(y, x0)",
-            "    i += 1",
-            *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value),
+            f"bad = loop((), {arguments}, {results})[0]",
+            *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value, again),
         )
 
     def jvp(self) -> str:

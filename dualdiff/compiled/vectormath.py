@@ -3,8 +3,8 @@
 Numba calls the C library one number at a time. LLVM's loop vectoriser puts a vector function in the place of a
 scalar one where an attribute of the scalar function names it. Here that attribute is written into the code of a
 batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are Intel's SVML, where its
-runtime package is installed, and glibc's libmvec, on x86-64 with AVX2 or AVX-512 and on 64-bit ARM. They are correct to
-4 ulp; where there is none, a loop calls the scalar functions.
+runtime package is installed, and glibc's libmvec, on x86-64 with AVX2 or AVX-512 and on 64-bit ARM. They are correct
+to 4 ulp; where there is none, a loop calls the scalar functions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -119,13 +119,16 @@ def _widths() -> dict[str, int]:
     if platform.machine() == "aarch64":
         return {"n": 16}
     features = _features()
-    return {letter: width for letter, feature, width in (("d", "avx2", 32), ("e", "avx512f", 64)) if feature in features}
+    sets = (("d", "avx2", 32), ("e", "avx512f", 64))
+    return {letter: width for letter, feature, width in sets if feature in features}
 
 
 # --- the check ------------------------------------------------------------------------------
 
-_NUMBERS = [0.0, 5e-324, 1e-310, 1e-300, 1e-20, 1e-5, 0.3, 0.5, 0.99, 1.0, 1.5, 2.0, math.pi, 7.3, 26.0, 88.0]
-_NUMBERS += [104.0, 345.6, 709.7, 1e3, 1e5, 1.2345e8, 1e15, 1e22, 1e38, 1e100, 1.7e308, math.inf, math.nan, 0.7, 3.0, 20.1]
+_NUMBERS = (
+    *(0.0, 5e-324, 1e-310, 1e-300, 1e-20, 1e-5, 0.3, 0.5, 0.7, 0.99, 1.0, 1.5, 2.0, 3.0, math.pi, 7.3, 20.1, 26.0),
+    *(88.0, 104.0, 345.6, 709.7, 1e3, 1e5, 1.2345e8, 1e15, 1e22, 1e38, 1e100, 1.7e308, math.inf, math.nan),
+)
 _POINTS = np.array([*_NUMBERS, *(-x for x in _NUMBERS)])
 """Where the functions are compared; as many as any vector divides."""
 
@@ -270,6 +273,8 @@ def vectorisable(text: str) -> str:
 
 class VectorisedLibrary(LinkedLibrary):
     """Code with loops over samples: optimised, and then linked into that of other functions."""
+
+    _final_module: Any
 
     def _optimize_final_module(self) -> None:
         name = self._final_module.name

@@ -1,0 +1,284 @@
+"""The transforms of ``@njit`` functions: drivers for each, and how many tangents they take at a time."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit, typeof
+from numba.core import types
+from numba.core.dispatcher import OmittedArg
+
+from ..dual import level_of as level_of_any
+from ..inputs import as_input
+from ..threads import number_of_threads
+from . import seeding
+from .batch_text import Argument, Loop, Numbers, Rows
+from .clone import Clone, CloneCompiler, InlinedCloneCompiler, LoopCloneCompiler, clone
+from .cost import is_costly
+from .drivers import Driver, check_result, compile_clone, is_strict, object_mode, without_omitted
+from .effects import writes_to_arguments
+from .explain import readable
+from .text import Text
+from .types import is_dual, is_number, level_of
+
+DEFAULT_LANES = 16
+"""Tangents per pass over arrays that are not long, and wherever the length is not known beforehand."""
+
+WIDE_LANES = {"gradient": 64, "jacobian": 32}
+"""Tangents per pass over long arrays. Measured with 16 to 1000 parameters: every pass computes the values again, which
+speaks for many lanes where values are costly; spilled registers, caches that duals no longer fit in, and idle lanes in
+the last pass speak for few. With 64 lanes a gradient of exponentials and cosines costs 0.6 of one with 16 for 100
+parameters, 0.4 for 1000; one of products 1.1 and 0.85. A function of many results also writes that many duals, so its
+Jacobian has fewer. Other lengths than powers of two take twice as long: LLVM has no such vectors."""
+
+LONG = {True: 2 * DEFAULT_LANES, False: 16 * DEFAULT_LANES}
+"""Arrays with more parameters are long, for costly functions and for others."""
+
+MANY = 1 << 14
+"""For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""
+
+NESTED_LANES = 4
+"""The same over arrays of duals, where an operation is written out for every pair of tangents."""
+
+MOST_LANES = 128
+"""A longer chunk is taken in passes of so many: LLVM's compile time and the registers set the limit."""
+
+
+class CompiledTransform(Driver):
+    """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
+
+    def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
+        self._request = (kind, f, argnums, chunk, with_value)
+        self.kind = kind
+        self._f = f
+        self._argnums = argnums
+        self._chunk = chunk
+        self._with_value = with_value
+        parameters = list(inspect.signature(f.py_func).parameters.values())
+        self.names = [p.name for p in parameters]
+        self._starred = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+        if len(set(self.indices)) < len(self.indices):
+            raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
+        self._clone = clone(f, InlinedCloneCompiler)
+        super().__init__(self._entry(parameters))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} of {self.__name__}>"
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        return self._f, self.kind, self._argnums, self._chunk, self._with_value
+
+    def __reduce__(self) -> Any:
+        return compiled_transform, self._request
+
+    def _index(self, argnum: int) -> int:
+        fixed = len(self.names) - self._starred
+        if not -fixed <= argnum < fixed:
+            name = self._f.__name__
+            raise ValueError(
+                f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by"
+            )
+        return argnum % fixed
+
+    def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
+        """A function with the parameters, defaults, name and docstring of f."""
+        stub = self.stub([f"a{i}" for i in range(len(parameters))])
+        listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
+        scope: dict[str, Any] = {"_stub": stub}
+        exec(f"def entry({listed}):\n    return _stub({', '.join(self.names)})\n", scope)
+        entry: Any = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
+        entry.__defaults__ = self._f.py_func.__defaults__
+        return entry
+
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
+        lanes = self._lanes(argtypes, strict, bool(wide))
+        reach = self._reach if wide is False else None
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach)
+        if self.kind == "derivative":
+            by_array = isinstance(argtypes[self.indices[0]], types.Array)
+            return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
+        return text.chunked(
+            self.kind,
+            single=not isinstance(self._argnums, tuple),
+            with_value=self._with_value,
+            fresh=writes_to_arguments(self._f.py_func, self.indices),
+        )
+
+    def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
+        if self.kind != "derivative" or not isinstance(argtypes[self.indices[0]], types.Array):
+            return {}
+        level = 1 + max(map(level_of, argtypes))
+        arguments = [
+            Argument(t.dtype, True, True)
+            if i in self.indices
+            else Argument(t, False, False, self._starred and i == len(argtypes) - 1)
+            for i, t in enumerate(argtypes)
+        ]
+        y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
+        numbers = Numbers("derivative", clone(self._f, LoopCloneCompiler), arguments, y, level, strict)
+        return {"loop": Clone(numbers.written(True, self._with_value).function(), CloneCompiler)}
+
+    @functools.cached_property
+    def _reach(self) -> int | None:
+        """How many parameters the driver takes that is not wide; None if there is no other."""
+        if self.kind == "derivative":
+            return MANY
+        chosen = self.kind in WIDE_LANES and self._chunk is None
+        return LONG[is_costly(self._f.py_func)] if chosen else None
+
+    def is_wide(self, values: Sequence[Any]) -> bool:
+        xs = [values[i] for i in self.indices]
+        return self._reach is not None and not level_of_any(xs) and sum(map(np.size, xs)) > self._reach
+
+    def wide_entry(self, argtypes: tuple[types.Type, ...]) -> Any:
+        if self.kind == "derivative":
+            return object_mode(self._of_many, len(argtypes))
+        return super().wide_entry(argtypes)
+
+    def _of_many(self, *args: Any) -> Any:
+        """derivative by each number of a long array."""
+        from .batches import batch
+
+        i = self.indices[0]
+        arguments = without_omitted(args)
+        x = arguments[i]
+        arguments[i] = x.reshape(x.size)
+        if self._starred:
+            arguments[-1:] = arguments[-1]
+        batched = [k == i for k in range(len(arguments))]
+        result = batch(self).evaluated(arguments, batched, x.size, number_of_threads())
+        slopes = result[1] if self._with_value else result
+        if isinstance(slopes, tuple):
+            raise self._not_elementwise(f"a tuple of {len(slopes)}")
+        return tuple(part.reshape(x.shape) for part in result) if self._with_value else slopes.reshape(x.shape)
+
+    def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
+        if self.kind == "derivative" or (strict and not is_strict(argtypes)):
+            return 1  # strict because speculation failed: rare, so compiled as small as can be
+        most = WIDE_LANES[self.kind] if wide else DEFAULT_LANES
+        most = self._chunk or (NESTED_LANES if is_strict(argtypes) else most)
+        if not any(isinstance(argtypes[i], types.Array) for i in self.indices):
+            most = min(most, len(self.indices))
+        return min(most, MOST_LANES)
+
+    def prepared(self, values: list[Any]) -> list[Any]:
+        for i in self.indices:
+            x = values[i].value if isinstance(values[i], OmittedArg) else values[i]
+            values[i] = as_input(x, self.names[i])
+            self.check_ndim(i, np.ndim(values[i]))
+        return values
+
+    def check_ndim(self, i: int, ndim: int) -> None:
+        """Raise if argument i may not have so many dimensions."""
+        if ndim == 0 and self.kind != "derivative" and not isinstance(self._argnums, tuple):
+            raise ValueError(
+                f"{self.kind} expects an array for {self.names[i]}, not a number: "
+                f"perhaps you want derivative({self.__name__})"
+            )
+
+    def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
+        shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
+        strict = is_strict(shown)
+        result = self._result(shown, self._lanes(shown, strict, wide), strict)
+        is_array = isinstance(shown[self.indices[0]], types.Array)
+        if self.kind == "derivative" and is_array and not (is_dual(result) or is_number(result)):
+            raise self._not_elementwise(readable(result))
+
+    def _not_elementwise(self, result: str) -> ValueError:
+        name = self.__name__
+        return ValueError(
+            f"derivative by an array expects that {name} maps a number to a number, not to {result}: "
+            f"perhaps you want jacobian({name})"
+        )
+
+    def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
+        """Compile f for duals with n tangents, and check the type of what it returns."""
+        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        lifted = list(argtypes)
+        for i in self.indices:
+            x = argtypes[i]
+            x = x.dtype if self.kind == "derivative" and isinstance(x, types.Array) else x
+            lifted[i] = seeding.lifted_type(x, everything, n, strict)
+        result = compile_clone(self._clone, lifted, self.__name__)
+        check_result(self.kind, self.__name__, result)
+        return result
+
+    # --- of samples -------------------------------------------------------------------------
+
+    def lanes_for(self, size: int) -> int:
+        """The tangents per pass for samples with so many parameters, a power of two unless the chunk is given."""
+        wide = self._reach is not None and size > self._reach
+        most = self._chunk or (WIDE_LANES[self.kind] if wide else DEFAULT_LANES)
+        return min(most, 1 << max(size - 1, 0).bit_length(), MOST_LANES)
+
+    def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
+        """The loop over samples of arrays, with n tangents per pass."""
+        y = self._result([a.type for a in arguments], n, strict)
+        fresh = writes_to_arguments(self._f.py_func, self.indices)
+        loop = Rows(self.kind, self._clone, arguments, y, n, strict, fresh)
+        return loop.written(not isinstance(self._argnums, tuple), self._with_value)
+
+
+class CompiledJvp(Driver):
+    """The value and the derivative along a direction of an ``@njit`` function: called with primals, then tangents."""
+
+    def __init__(self, f: Any, n: int) -> None:
+        self._f = f
+        self._n = n
+        self._clone = clone(f, InlinedCloneCompiler)
+        names = [f"a{i}" for i in range(2 * n)]
+        listed = ", ".join(names)
+        scope: dict[str, Any] = {"_stub": self.stub(names)}
+        exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
+        super().__init__(scope["jvp"])
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        return self._f, "jvp"
+
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
+        return Text(argtypes, (), False, 1, strict).jvp()
+
+    def prepared(self, values: list[Any]) -> list[Any]:
+        return values  # jvp has checked them
+
+    def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
+        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        strict = is_strict(argtypes)
+        pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
+        lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
+        check_result("jvp", self._f.__name__, compile_clone(self._clone, lifted, self._f.__name__))
+
+
+@functools.cache
+def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
+    """The derivative of an ``@njit`` function; one object, and so one compilation, for the same request."""
+    return CompiledTransform(kind, f, argnums, chunk, with_value)
+
+
+@functools.cache
+def compiled_jvp(f: Any, n: int) -> CompiledJvp:
+    """The jvp of an ``@njit`` function of n arguments."""
+    return CompiledJvp(f, n)
+
+
+@functools.cache
+def returning(f: Any, out: int) -> Any:
+    """An ``@njit`` function that returns what ``f`` writes into its argument number ``out``."""
+    signature = inspect.signature(f.py_func)
+    names = list(signature.parameters)
+    if not -len(names) <= out < len(names):
+        raise ValueError(f"{f.__name__} has {len(names)} arguments, so out_argnum cannot be {out}")
+    listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in signature.parameters.values())
+    passed = ", ".join("_result" if i == out % len(names) else name for i, name in enumerate(names))
+    scope: dict[str, Any] = {"_f": f}
+    exec(f"def entry({listed}):\n    _result = {names[out]}.copy()\n    _f({passed})\n    return _result\n", scope)
+    entry: Any = functools.update_wrapper(scope["entry"], f.py_func, updated=())
+    entry.__defaults__ = f.py_func.__defaults__
+    return njit(entry)
