@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .array import DualArray as DualArray
 from .batching import vmap as vmap
+from .config import __version__ as __version__
+from .config import show_config as show_config
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
 from .reductions import logsumexp as logsumexp
@@ -25,5 +27,3 @@ from .transforms import jvp as jvp
 from .transforms import value_and_derivative as value_and_derivative
 from .transforms import value_and_gradient as value_and_gradient
 from .transforms import value_and_jacobian as value_and_jacobian
-
-__version__ = "0.1.0"

@@ -9,6 +9,10 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
+_POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
+"""What NumPy computes for these exponents."""
+
+
 class ArrayMethods(NDArrayOperatorsMixin):
     """Operators and methods of an array in terms of its indexing and of NumPy functions of it."""
 
@@ -17,6 +21,15 @@ class ArrayMethods(NDArrayOperatorsMixin):
     @property
     def real(self) -> Any:
         """The array itself."""
+        return self
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, (int, float, np.number)) and exponent in _POWERS:
+            return _POWERS[exponent](self)
+        return np.power(self, exponent)
+
+    def __ipow__(self, exponent: Any) -> Any:
+        self[...] = self**exponent
         return self
 
     def __len__(self) -> int:

@@ -51,6 +51,7 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
     CompilationError : g is of an ``@njit`` function that cannot be compiled.
 
     >>> import numpy as np
+    >>> from dualdiff import derivative
     >>> slope = derivative(lambda x, k: np.sin(k * x))
     >>> vmap(slope, in_axes=(0, None))(np.zeros(3), 2.0)
     array([2., 2., 2.])

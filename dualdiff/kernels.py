@@ -179,20 +179,26 @@ def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: 
 _LOOP = """
 def loop(address, n):
     scratch = carray(address, shape)
-    for j in range(n):
+    for j in range((n + stride - 1) // stride * stride):
         scratch[target, j] = function({operands})
 """
 
 
 def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
-    """A C function that applies ``function`` to the first rows of a scratch and writes row ``target``."""
+    """A C function that applies ``function`` to the first rows of a scratch and writes row ``target``.
+
+    It takes whole vectors, so that every number takes the same way through the same code.
+    """
     from numba import carray, cfunc, types
     from numba.np.numpy_support import from_dtype
 
-    scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function}
+    from .compiled.vectormath import STRIDE, VectorisedCCompiler
+
+    scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function, "stride": STRIDE}
     exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)
     dtype = from_dtype(np.dtype(char))
-    return cfunc(types.void(types.CPointer(dtype), types.intp), error_model="numpy")(scope["loop"])
+    signature = types.void(types.CPointer(dtype), types.intp)
+    return cfunc(signature, error_model="numpy", pipeline_class=VectorisedCCompiler)(scope["loop"])
 
 
 def _height(nin: int) -> int:
@@ -218,7 +224,7 @@ def _driver(nin: int, char: str) -> Any:
         error_model="numpy",
     )
     def drive(loops, y, dy, rows, columns, values, tangents):
-        scratch = np.empty((height, BLOCK), y.dtype)
+        scratch = np.full((height, BLOCK), 0.5, y.dtype)  # also what lies beyond the last number is computed with
         spare = scratch[height - 1]
         width = min(columns, BLOCK)
         deep = BLOCK // width

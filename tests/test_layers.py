@@ -68,6 +68,7 @@ FLOORS = [
     "interpreted",
     "transforms",
     "batching",
+    "config",
     "expression",
     "__init__",
     "__main__",

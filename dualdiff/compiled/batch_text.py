@@ -17,9 +17,10 @@ from numba.core import types
 from ..trees import flat, mapped
 from . import results, samples, seeding
 from .outputs import ndim_of, outputs
-from .samples import STRIDE, block
+from .samples import block
 from .seeding import base_type
 from .types import is_dual, is_number
+from .vectormath import STRIDE
 
 HELPERS = {
     "outputs": outputs,

@@ -19,9 +19,10 @@ from ..trees import as_results, flat, mapped
 from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, number_type
 from .clone import LoopCloneCompiler, clone
 from .drivers import check_result, compile_clone, compiled_entry, type_of
-from .samples import STRIDE, sample_type
+from .samples import sample_type
 from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
+from .vectormath import STRIDE
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""

@@ -32,6 +32,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
 from .linked import calls_by_name
+from .vectormath import found_library
 
 VARIABLE = "DUALDIFF_CACHE_DIR"
 
@@ -102,7 +103,7 @@ def _surroundings() -> bytes:
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
     settings = sorted((name, repr(value)) for name, value in vars(config).items() if name.isupper())
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    digest.update(repr((versions, settings, processor)).encode())
+    digest.update(repr((versions, settings, processor, found_library())).encode())
     for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()

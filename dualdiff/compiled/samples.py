@@ -20,14 +20,10 @@ from numba.np import arrayobj
 
 from .arithmetic import value_at
 from .clone import Clone, CloneCompiler, LoopCloneCompiler
-from .linked import Apart, LowerForLinking
+from .linked import Apart
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, SCALARS, DualType, make, new_array, packed, parts, unpacked
-from .vectormath import VectorisedLibrary
-
-STRIDE = 64
-"""Samples per step of a block: a multiple of what LLVM takes at a time, which is a few vectors."""
-
+from .vectormath import LowerVectorised
 
 class Block(Apart):
     """Writes functions whose pointers to numbers never refer to the same memory."""
@@ -43,11 +39,10 @@ class Block(Apart):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class LowerBlock(LowerForLinking):
+class LowerBlock(LowerVectorised):
     """Lowers a loop over samples, and vectorises it."""
 
     _name = "dualdiff_lower_block"
-    library_class = VectorisedLibrary
 
     @property
     def lowering_class(self) -> Any:

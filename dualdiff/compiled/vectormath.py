@@ -24,11 +24,19 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba.core import codegen, config
+from numba.core.compiler_machinery import register_pass
+from numba.core.typed_passes import NativeLowering
 
-from .linked import LinkedLibrary
+from .linked import LinkedCompiler, LinkedLibrary, LowerForLinking
 
 VARIABLE = "DUALDIFF_VECTOR_MATH"
 """Set to 0 in the environment, it has batches call the scalar functions."""
+
+# Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here.
+_PREFIX = "dualdiff_"
+
+STRIDE = 64
+"""Numbers per step of a loop: a multiple of what LLVM takes at a time, which is a few vectors."""
 
 ULP = 4
 """How far from the scalar function a vector function may be; one that is farther away is not used."""
@@ -189,22 +197,30 @@ def _agrees(variant: Variant, address: int) -> bool:
 
 
 @functools.cache
-def vector_library() -> Library | None:
-    """The library whose vector functions batches call; None if there is none, or it is turned off."""
+def found_library() -> Library | None:
+    """The library that is there, loaded but not checked; None if there is none, or it is turned off.
+
+    Its scalar functions are made known by their own names, for code from disk, too.
+    """
     if os.environ.get(VARIABLE, "1") == "0":
         return None
     for find in (_svml, _libmvec):
         library = find()
         if library is not None and library.variants:
-            return _checked(library)
+            for v in library.variants:
+                llvm.add_symbol(_PREFIX + v.scalar, llvm.address_of_symbol(v.scalar))
+            return library
     return None
 
 
+@functools.cache
+def vector_library() -> Library | None:
+    """The library with the vector functions that batches call; None if there is none."""
+    library = found_library()
+    return None if library is None else _checked(library)
+
+
 # --- LLVM code ------------------------------------------------------------------------------
-
-# Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here.
-_PREFIX = "dualdiff_"
-
 
 @functools.cache
 def _renamed() -> dict[str, str]:
@@ -213,7 +229,6 @@ def _renamed() -> dict[str, str]:
     library = vector_library()
     for v in library.variants if library else ():
         own = _PREFIX + v.scalar
-        llvm.add_symbol(own, llvm.address_of_symbol(v.scalar))
         names[v.scalar] = names[f"llvm.{v.function}.{'f64' if v.type == 'double' else 'f32'}"] = own
     return names
 
@@ -271,13 +286,48 @@ def vectorisable(text: str) -> str:
     return "\n".join(lines)
 
 
-class VectorisedLibrary(LinkedLibrary):
-    """Code with loops over samples: optimised, and then linked into that of other functions."""
+def _vectorise(library: Any) -> None:
+    """Optimise the code of a library, with vector functions in the place of scalar ones."""
+    name = library._final_module.name
+    library._final_module = llvm.parse_assembly(vectorisable(str(library._final_module)))
+    library._final_module.name = name
+    codegen.JITCodeLibrary._optimize_final_module(library)
 
-    _final_module: Any
+
+class VectorisedLibrary(LinkedLibrary):
+    """Code with loops, to be linked into that of other functions: optimised, as ``LinkedLibrary`` is not."""
 
     def _optimize_final_module(self) -> None:
-        name = self._final_module.name
-        self._final_module = llvm.parse_assembly(vectorisable(str(self._final_module)))
-        self._final_module.name = name
-        codegen.JITCodeLibrary._optimize_final_module(self)  # LinkedLibrary leaves that to its callers
+        _vectorise(self)
+
+
+class VectorisedCLibrary(codegen.JITCodeLibrary):
+    """Code with loops that is called by its address."""
+
+    def _optimize_final_module(self) -> None:
+        _vectorise(self)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerVectorised(LowerForLinking):
+    """Lowers a loop that compiled code calls, and vectorises it."""
+
+    _name = "dualdiff_lower_vectorised"
+    library_class = VectorisedLibrary
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerVectorisedC(NativeLowering):
+    """Lowers a loop that is called by its address, and vectorises it."""
+
+    _name = "dualdiff_lower_vectorised_c"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = VectorisedCLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return bool(super().run_pass(state))
+
+
+class VectorisedCCompiler(LinkedCompiler):
+    """The pipeline of loops that are called by their addresses."""
+
+    lowering_pass = LowerVectorisedC
