@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 
 import numpy as np
 
@@ -17,6 +16,8 @@ def show_config() -> None:
 
     It loads Numba.
     """
+    import platform
+
     import llvmlite
     import llvmlite.binding as llvm
     import numba

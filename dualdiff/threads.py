@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 VARIABLE = "DUALDIFF_NUM_THREADS"
@@ -20,7 +19,7 @@ WORTHWHILE = 200e-6
 PARTS = 4
 """Parts per thread: if one thread is held up, the others take over."""
 
-_pool: ThreadPoolExecutor | None = None
+_pool: Any = None
 _lock = threading.Lock()
 _within = threading.local()
 
@@ -79,6 +78,8 @@ def spread(run: Callable[[int, int], None], n: int, threads: int, step: int) -> 
         finally:
             _within.worker = outer
 
+    from concurrent.futures import wait
+
     futures = [_threads(threads - 1).submit(work) for _ in range(min(threads, parts) - 1)]
     try:
         work()
@@ -95,8 +96,10 @@ def _is_worker() -> bool:
     return getattr(_within, "worker", False)
 
 
-def _threads(n: int) -> ThreadPoolExecutor:
+def _threads(n: int) -> Any:
     """A pool of at least n threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
     global _pool
     with _lock:
         if _pool is None or _pool._max_workers < n:

@@ -44,6 +44,7 @@ FLOORS = [
     "compiled.activity",
     "compiled.clone",
     "compiled.samples",
+    "compiled.rows",
     "compiled.batch_text",
     "compiled.text",
     "kernels",
@@ -75,7 +76,7 @@ FLOORS = [
 ]
 
 OPTIONAL = {"scipy", "mpmath", "sympy", "matplotlib"}
-SLOW = {"numba", "llvmlite", "inspect", "fractions"}
+SLOW = {"numba", "llvmlite", "inspect", "fractions", "concurrent", "platform"}
 
 # Functions that load an upper floor when they are first asked for what only that floor has, so that
 # the import of the package waits neither for Numba nor for functions that nobody may call.

@@ -17,6 +17,7 @@ from numba.core import types
 from ..trees import flat, mapped
 from . import results, samples, seeding
 from .outputs import ndim_of, outputs
+from .rows import row_at, row_type
 from .samples import block
 from .seeding import base_type
 from .types import is_dual, is_number
@@ -27,6 +28,7 @@ HELPERS = {
     **{name: getattr(samples, name) for name in ("copy_rest", "filled_up", "load", "pointer", "put")},
     **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store")},
     **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
+    "row_at": row_at,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
     **{name: getattr(results, name) for name in ("any_nan", "collect_gradient", "collect_jacobian", "collect_number")},
 }
@@ -37,13 +39,25 @@ HELPERS = {
 class Argument:
     """An argument of a batch: its type for one sample, if there is one for each, and whether to differentiate by it.
 
-    ``starred``: it is the tuple of all that f takes as *args.
+    ``starred``: it is the tuple of all that f takes as *args. ``length``: of a short array that becomes a row.
     """
 
     type: types.Type
     batched: bool
     active: bool
     starred: bool = False
+    length: int | None = None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is an array of which f takes elements by constant indices, as far as it is known."""
+        return self.length is not None
+
+    def lifted(self, level: int, n: int, lane: int, strict: bool) -> types.Type:
+        """The type that f gets it as, its derivatives being in the lanes from ``lane`` on."""
+        if self.length is not None:
+            return row_type(self.type.dtype, self.length, level, n, lane if self.active else None, strict)
+        return samples.sample_type(self.type, level, n, lane, strict) if self.active else self.type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,8 +150,14 @@ def _number_type(y: types.Type, level: int) -> types.Type:
     return y.base if is_dual(y) and y.level == level else y
 
 
+def lanes_of(arguments: Sequence[Argument]) -> list[int]:
+    """The lane of the first number in each argument, and at the end the number of lanes."""
+    widths = [(a.length or 1) if a.active else 0 for a in arguments]
+    return list(itertools.accumulate(widths, initial=0))
+
+
 class Numbers:
-    """Writes the loop over samples of numbers.
+    """Writes the loop over samples of numbers and rows.
 
     ``kind`` is that of the transform, or "value" for the values of f alone; ``y`` is the type of the result of f.
     """
@@ -151,32 +171,37 @@ class Numbers:
         self.y = y
         self.level = level
         self.strict = strict
-        self.lanes = [i for i, a in enumerate(arguments) if a.active]
+        self.lanes = lanes_of(arguments)
 
     def written(self, single: bool, with_value: bool) -> Loop:
         stores: list[list[str]] = []  # for each result, what makes its numbers
-        found = self._results("value_in({}, LEVEL)", stores) if with_value or self.kind == "value" else None
-        derivatives = [
-            self._results(f"tangent_in({{}}, LEVEL, {k})", stores, base_type(self.arguments[i].type))
-            for k, i in enumerate(self.lanes)
-        ]
+        found = self._results(["value_in({}, LEVEL)"], stores) if with_value or self.kind == "value" else None
+        derivatives = []
+        for a, lane in zip(self.arguments, self.lanes, strict=False):
+            if a.active:
+                read = [f"tangent_in({{}}, LEVEL, {lane + k})" for k in range(a.length or 1)]
+                derivatives.append(self._results(read, stores, base_type(a.type), a.length))
         derivative = derivatives[0] if single and derivatives else tuple(derivatives)
         tree = found if self.kind == "value" else (found, derivative) if with_value else derivative
         return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, tree)
 
-    def _results(self, read: str, stores: list[Any], derivative_type: types.Type | None = None) -> Any:
-        if self.kind == "jacobian":
-            parts = list(flat(_parts(self.y)))
-            numbers = {_number_type(part.type, self.level) for part in parts}
-            ty = numbers.pop() if len(numbers) == 1 else types.float64
-            stores.append([read.format(part.text) for part in parts])
-            return Output(derivative_type or _as_float(ty), _shape_of(self.y))
+    def _results(
+        self, read: Sequence[str], stores: list[Any], ty: types.Type | None = None, length: int | None = None
+    ) -> Any:
+        """What is read of the parts of the result: for a Jacobian one array of all, otherwise one for each."""
         tree = _parts(self.y)
+        by_x = () if length is None else (length,)
+        parts = list(flat(tree))
+        if self.kind == "jacobian":
+            numbers = {_number_type(part.type, self.level) for part in parts}
+            common = numbers.pop() if len(numbers) == 1 else types.float64
+            stores.append([text.format(part.text) for part in parts for text in read])
+            return Output(ty or _as_float(common), _shape_of(self.y) + by_x)
         made = []
-        for part in flat(tree):
-            stores.append([read.format(part.text)])
-            ty = _number_type(part.type, self.level)
-            made.append(Output(derivative_type or (ty if self.kind == "value" else _as_float(ty))))
+        for part in parts:
+            stores.append([text.format(part.text) for text in read])
+            own = _number_type(part.type, self.level)
+            made.append(Output(ty or (own if self.kind == "value" else _as_float(own)), by_x))
         return mapped(tree, iter(made))
 
     def _block(self, stores: Sequence[Sequence[str]]) -> Any:
@@ -200,10 +225,13 @@ class Numbers:
 
     def _argument(self, i: int) -> str:
         argument = self.arguments[i]
+        if argument.length is not None:
+            lane = self.lanes[i] if argument.active else -1
+            return f"row_at(p{i}, i, {argument.length}, LEVEL, {self.lanes[-1]}, {lane}, {int(self.strict)})"
         number = f"load(p{i}, i)" if argument.batched else f"c{i}"
         if not argument.active:
             return "*" + number if argument.starred else number
-        return f"sample({number}, LEVEL, {len(self.lanes)}, {self.lanes.index(i)}, {int(self.strict)})"
+        return f"sample({number}, LEVEL, {self.lanes[-1]}, {self.lanes[i]}, {int(self.strict)})"
 
     def _kernel(self, n_results: int) -> str:
         """The loop over whole strides, and over the rest, filled up to a stride, in memory of its own."""

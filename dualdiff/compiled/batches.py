@@ -13,13 +13,14 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
+from ..errors import CompilationError
 from ..inputs import as_input, check_memory
 from ..threads import spread
 from ..trees import as_results, flat, mapped
-from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, number_type
+from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone
 from .drivers import check_result, compile_clone, compiled_entry, type_of
-from .samples import sample_type
+from .rows import LONGEST
 from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
 from .vectormath import STRIDE
@@ -175,11 +176,12 @@ class Batch:
         )
         if known not in self._plans:
             active = [i in self._indices for i in range(len(arguments))]
+            of_samples = [np.shape(x)[b:] for x, b in zip(arguments, batched, strict=True)]
+            lengths = [_row_length(s) if b else None for s, b in zip(of_samples, batched, strict=True)]
             described = tuple(
-                Argument(type_of_sample(x, a) if b else type_of(x), b, a)
-                for x, b, a in zip(arguments, batched, active, strict=True)
+                Argument(type_of_sample(x, a) if b else type_of(x), b, a, length=length)
+                for x, b, a, length in zip(arguments, batched, active, lengths, strict=True)
             )
-            of_samples = [np.shape(x)[a.batched :] for x, a in zip(arguments, described, strict=True)]
             size = sum(math.prod(of_samples[i]) for i in self._indices)
             self._plans[known] = Plan(self._kernel(described, size), of_samples)
         return self._plans[known]
@@ -194,29 +196,44 @@ class Batch:
 
     def _written(self, arguments: tuple[Argument, ...], n: int, strict: bool) -> Loop:
         argtypes = [a.type for a in arguments]
-        if all(is_number(a.type) for a in arguments if a.batched or a.active) and not isinstance(self._g, CompiledJvp):
-            kind, f, single, with_value = self._request()
-            looped = clone(f, LoopCloneCompiler)
-            lanes = [i for i, a in enumerate(arguments) if a.active]
-            lifted = [
-                sample_type(a.type, 1, len(lanes), lanes.index(i), strict) if a.active else a.type
-                for i, a in enumerate(arguments)
-            ]
-            y = compile_clone(looped, folded(looped, lifted), f.__name__)
-            check_result(kind, f.__name__, y)
-            if is_of_numbers(y):
-                return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value)
-        elif any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
+        loop = self._across_samples(arguments, strict)
+        if loop is not None:
+            return loop
+        if any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
             return self._g.rows(arguments, 1 if strict else n, strict)
         called = clone(self._g)
         y = compile_clone(called, folded(called, argtypes), self._g.__name__)
         return Calls(self._g, arguments, y).written()
+
+    def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:
+        """The loop that takes several samples at a time; None if f needs arrays, or makes any."""
+        if isinstance(self._g, CompiledJvp) or not all(
+            is_number(a.type) or a.is_row for a in arguments if a.batched or a.active
+        ):
+            return None
+        kind, f, single, with_value = self._request()
+        looped = clone(f, LoopCloneCompiler)
+        *lanes, n = lanes_of(arguments)
+        lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
+        try:
+            y = compile_clone(looped, folded(looped, lifted), f.__name__)
+        except CompilationError:
+            if any(a.is_row for a in arguments):  # f wants more of an array than its elements
+                return None
+            raise
+        check_result(kind, f.__name__, y)
+        return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value) if is_of_numbers(y) else None
 
     def _request(self) -> tuple[str, Any, bool, bool]:
         if isinstance(self._g, CompiledTransform):
             f, kind, argnums, _, with_value = self._g.request
             return kind, f, not isinstance(argnums, tuple), with_value
         return "value", self._g, True, False
+
+
+def _row_length(shape: tuple[int, ...]) -> int | None:
+    """The length of a sample's array that may become a row of numbers."""
+    return shape[0] if len(shape) == 1 and 0 < shape[0] <= LONGEST else None
 
 
 def folded(f: Any, argtypes: Sequence[types.Type]) -> Sequence[types.Type]:

@@ -25,6 +25,7 @@ from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, SCALARS, DualType, make, new_array, packed, parts, unpacked
 from .vectormath import LowerVectorised
 
+
 class Block(Apart):
     """Writes functions whose pointers to numbers never refer to the same memory."""
 
@@ -95,11 +96,16 @@ def sample(typingctx, x, level, n, lane, strict):
     ty = sample_type(x, level.literal_value, n.literal_value, lane.literal_value, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
-        value = context.cast(builder, args[0], x, ty.base)
-        one = context.cast(builder, ir.Constant(ir.DoubleType(), 1.0), types.float64, ty.base)
-        return make(context, builder, ty, value, packed(context, builder, ty, [one]))
+        return dual_of(context, builder, ty, x, args[0])
 
     return ty(x, level, n, lane, strict), codegen
+
+
+def dual_of(context: Any, builder: Any, ty: DualType, x: types.Type, number: Any) -> Any:
+    """In LLVM, a number as the dual with derivative 1 in its only lane."""
+    value = context.cast(builder, number, x, ty.base)
+    one = context.cast(builder, ir.Constant(ir.DoubleType(), 1.0), types.float64, ty.base)
+    return make(context, builder, ty, value, packed(context, builder, ty, [one]))
 
 
 @intrinsic(prefer_literal=True)
@@ -233,13 +239,15 @@ def _as_flat(x):
 
 @overload(filled_up, jit_options=OPTIONS)
 def _filled_up(a, done, n):
-    """The numbers from ``done`` on, and then the last again, n in all."""
+    """The samples from ``done`` on, and then the last again, n in all."""
     element = types.TypeRef(a.dtype)
 
     def on_array(a, done, n):
-        full = new_array(n, element)
+        width = a.size // len(a)
+        full = new_array(n * width, element)
         for j in range(n):
-            put_flat(full, j, get_flat(a, min(done + j, a.size - 1)))
+            for k in range(width):
+                put_flat(full, j * width + k, get_flat(a, min(done + j, len(a) - 1) * width + k))
         return full
 
     return on_array

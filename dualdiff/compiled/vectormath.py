@@ -222,6 +222,7 @@ def vector_library() -> Library | None:
 
 # --- LLVM code ------------------------------------------------------------------------------
 
+
 @functools.cache
 def _renamed() -> dict[str, str]:
     """The scalar functions with vector variants: their own names, by those that Numba calls them by."""
