@@ -36,8 +36,13 @@ class Kernel:
         self._write = write
         self.arguments = arguments
         self.loop = write(False)
-        self._entry = self._compiled(self.loop)
+        self._code = self._compiled(self.loop)
+        self._entry = self._code.entry_point
         self._strict_entry: Any = None
+
+    def assembly(self) -> str:
+        """The machine code, to look at."""
+        return str(self._code.library.get_asm_str())
 
     def shapes(self, arguments: Sequence[Any]) -> tuple[tuple[int, ...], ...]:
         """The shapes of the arrays that f returns for the first sample."""
@@ -51,13 +56,13 @@ class Kernel:
         if failed:
             with global_compiler_lock:
                 if self._strict_entry is None:
-                    self._strict_entry = self._compiled(self._write(True))
+                    self._strict_entry = self._compiled(self._write(True)).entry_point
             _, at, found = self._strict_entry(shapes, *arguments, *results)
         return at, found
 
     def _compiled(self, loop: Loop) -> Any:
         name = f"batch_{uuid.uuid4().hex}"
-        return compiled_entry(loop.function(), tuple(self._types(loop)), name, nogil=True).entry_point
+        return compiled_entry(loop.function(), tuple(self._types(loop)), name, nogil=True)
 
     def _types(self, loop: Loop) -> list[types.Type]:
         lengths = [(0,) * getattr(a.type, "ndim", 0) for a in self.arguments]

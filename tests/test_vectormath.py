@@ -1,0 +1,132 @@
+"""The vector functions of the machine: found, checked, as accurate as promised, and used by nobody else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mpmath import mp
+from numba import njit
+
+import dualdiff.compiled.vectormath as vectormath
+from dualdiff import derivative, gradient, show_config, vmap
+from dualdiff.compiled.batches import batch
+from dualdiff.compiled.vectormath import Library, vector_library, vectorisable
+from tests.accuracy import exact, ulps
+from tests.points import ROWS, Row
+from tests.test_vmap import run
+
+needs_library = pytest.mark.skipif(vector_library() is None, reason="no vector library on this machine")
+
+MORE = 4
+"""The ulp by which a derivative in a batch may be less accurate."""
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.by is None], ids=lambda row: row.name)
+def test_batches_are_as_accurate_as_promised(row: Row) -> None:
+    function = row.function
+    unary = row.arity == 1
+    f = njit((lambda x: function(x)) if unary else (lambda a, b: function(a, b)))
+    g = derivative(f) if unary else gradient(f, argnums=(0, 1))
+    points = row.points()
+    slopes = np.reshape(vmap(g)(*np.transpose(points)), (row.arity, -1))
+    scalar = np.reshape([g(*point) for point in points], (-1, row.arity)).T
+    with np.errstate(invalid="ignore"):
+        close = np.abs(slopes - scalar) <= np.spacing(np.maximum(np.abs(scalar), np.finfo(float).tiny))
+    # tests/test_rules.py measures the scalar ones: what is equal to them, or next to that, is known
+    known = close | (slopes == scalar) | (np.isnan(slopes) & np.isnan(scalar))
+    for i, k in np.argwhere(~known)[:: max(1, np.sum(~known) // 200)]:
+        with mp.workprec(200):
+            reference = exact(row, (int(i),), points[k])
+            if isinstance(reference, mp.mpf) and not mp.isnan(reference):
+                magnitude = row.magnitudes.get((int(i),), lambda *_: 0)(*map(mp.mpf, points[k]))
+                error = ulps(float(slopes[i, k]), reference, magnitude)
+                assert error <= row.limits[0] + MORE, f"{points[k]}: {slopes[i, k]!r}, not {mp.nstr(reference, 20)}"
+
+
+# --- the check ------------------------------------------------------------------------------
+
+
+@needs_library
+def test_functions_that_are_wrong_are_not_used() -> None:
+    library = vector_library()
+    assert library is not None
+    right, other = (next(v for v in library.variants if (v.function, v.type) == (f, "double")) for f in ("cos", "exp"))
+    wrong = other._replace(function="sin")
+    checked = vectormath._checked(Library("test", (right, wrong)))
+    assert checked.variants == (right,)
+
+
+@needs_library
+def test_results_off_by_more_than_the_limit_are_seen() -> None:
+    one = np.ones(3)
+    assert vectormath._agree(one + 5 * np.spacing(1.0), one)
+    assert not vectormath._agree(one + 6 * np.spacing(1.0), one)
+    assert not vectormath._agree(np.array([1.0, np.nan, 1.0]), one)
+    assert vectormath._agree(np.array([np.nan, np.inf, -np.inf]), np.array([np.nan, np.inf, -np.inf]))
+
+
+@needs_library
+def test_the_code_of_a_module_is_made_vectorisable() -> None:
+    text = (
+        "declare double @llvm.exp.f64(double)\ndeclare double @sin(double)\n"
+        "define double @f(double %x, ptr %p) {\n"
+        "  %y = call double @llvm.exp.f64(double %x)\n"
+        "  %z = tail call double @sin(double %y)\n"
+        "  %w = call fast double @llvm.pow.f64(double %z, double 0.5)\n"
+        "  %v = call double @mine(double %z)\n"
+        "  ret double %w\n}\n"
+    )
+    changed = vectorisable(text)
+    assert "call double @dualdiff_exp(double %x)" in changed
+    assert "tail call double @dualdiff_sin(double %y)" in changed
+    assert "@llvm.pow.f64(double %z, double 0.5)" in changed
+    assert "vector-function-abi-variant" in changed
+    assert "@mine(double %z)" in changed
+    assert vectorisable("ret double %w") == "ret double %w"
+
+
+# --- who uses it ----------------------------------------------------------------------------
+
+PROGRAM = """
+import numpy as np, dualdiff
+from numba import njit
+f = njit(lambda x: np.sin(x) * np.exp(x))
+print(dualdiff.vmap(dualdiff.derivative(f))(np.linspace(0, 1, 7)).tolist())
+print(dualdiff.derivative(lambda x: np.sin(x) * np.exp(x))(np.linspace(0, 1, 7)).tolist())
+dualdiff.show_config()
+"""
+
+
+@needs_library
+def test_it_can_be_turned_off() -> None:
+    *on, text_on = run(PROGRAM).split("\n", 2)
+    *off, text_off = run(PROGRAM, DUALDIFF_VECTOR_MATH="0").split("\n", 2)
+    assert vector_library().name in text_on  # type: ignore[union-attr]
+    assert "none (DUALDIFF_VECTOR_MATH=0)" in text_off
+    for a, b in zip(on, off, strict=True):
+        np.testing.assert_allclose(eval(a), eval(b), rtol=1e-15)
+
+
+@needs_library
+def test_loops_call_vector_functions_and_other_code_does_not() -> None:
+    f = njit(lambda x: np.exp(np.tanh(x)))
+    slope = derivative(f)
+    slope_of_batch = vmap(slope)
+    slope_of_batch(np.ones(100))
+    (plan,) = batch(slope)._plans.values()
+    symbols = {v.symbol for v in vector_library().variants if v.function in ("exp", "tanh")}  # type: ignore[union-attr]
+    assert any(symbol in plan.kernel.assembly() for symbol in symbols)
+    other = njit(lambda x: np.exp(np.tanh(x)).sum())
+    other(np.ones(100))
+    (code,) = other.inspect_asm().values()
+    assert not any(symbol in code for symbol in symbols)
+    assert "dualdiff" not in code
+
+
+def test_the_configuration_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    show_config()
+    rows = [line.split("  ", maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    found = {name: value.strip() for name, value in rows}
+    versions = ["dualdiff", "Python", "NumPy", "Numba", "llvmlite"]
+    assert list(found) == [*versions, "processor", "vector library", "threads", "cache"]
+    assert found["NumPy"] == np.__version__
