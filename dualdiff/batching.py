@@ -126,7 +126,7 @@ def _moved(x: Any, axis: int | None, i: int) -> Any:
             raise TypeError(f"argument {i} must be an array of real numbers, not of {array.dtype}")
     if not -array.ndim <= axis < array.ndim:
         raise ValueError(f"argument {i} has shape {array.shape}: it has no axis {axis} of samples")
-    return np.moveaxis(array, axis, 0)
+    return np.moveaxis(array, axis, 0) if axis else array
 
 
 def _length(arguments: Sequence[Any], batched: Sequence[bool], given: Sequence[Any]) -> int:

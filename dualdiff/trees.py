@@ -22,8 +22,18 @@ def mapped(tree: Any, leaves: Iterator[Any]) -> Any:
     return tuple(mapped(part, leaves) for part in tree) if isinstance(tree, tuple) else next(leaves)
 
 
+class Like:
+    """The shape and the type of an array."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+
 def as_results(out: Any, needed: Any) -> list[np.ndarray]:
-    """The arrays in ``out``, in which the caller wants results like the arrays in ``needed``.
+    """The arrays in ``out``, in which the caller wants results like those in ``needed``, a tree of arrays or ``Like``.
 
     Raises TypeError or ValueError where they are no such arrays.
     """

@@ -16,7 +16,7 @@ from numba.np.numpy_support import as_dtype
 from ..errors import CompilationError
 from ..inputs import as_input, check_memory
 from ..threads import spread
-from ..trees import as_results, flat, mapped
+from ..trees import Like, as_results, flat, mapped
 from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone
 from .drivers import check_result, compile_clone, compiled_entry, type_of
@@ -77,6 +77,11 @@ class Kernel:
         return [types.Tuple([types.UniTuple(types.intp, ndim) for ndim in loop.ndims]), *arguments, *results]
 
 
+def _is_direct(x: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether compiled code can read an array as it is."""
+    return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
+
+
 class Plan:
     """A kernel for samples of known shapes: the types and shapes of its results, and how it gets its arguments.
 
@@ -98,14 +103,14 @@ class Plan:
     def part(self, arguments: Sequence[Any], start: int, stop: int) -> list[Any]:
         """The arguments for some of the samples, as the kernel takes them."""
         return [
-            x if dtype is None else np.require(x[start:stop], dtype, "CA")
+            x if dtype is None else x[start:stop] if _is_direct(x, dtype) else np.require(x[start:stop], dtype, "CA")
             for x, dtype in zip(arguments, self._copied, strict=True)
         ]
 
     def piece(self, arguments: Sequence[Any], n: int) -> int:
         """How many samples are passed at a time: as many as there are, unless arguments have to be copied."""
         for x, dtype in zip(arguments, self._copied, strict=True):
-            if dtype is not None and not (x.flags.c_contiguous and x.flags.aligned and x.dtype == dtype):
+            if dtype is not None and not _is_direct(x, dtype):
                 size = math.prod(x.shape[1:]) * dtype.itemsize
                 n = min(n, max(PIECE // max(size, 1) // STRIDE, 1) * STRIDE)
         return max(n, 1)
@@ -132,7 +137,7 @@ class Batch:
         check_memory(n * sum(math.prod(s) * d.itemsize for s, d in zip(shapes, plan.types, strict=True)), "batch")
         wanted: Sequence[Any] = [None] * len(shapes)
         if out is not None:
-            like = (np.broadcast_to(np.empty((), d), (n, *s)) for s, d in zip(shapes, plan.types, strict=True))
+            like = (Like((n, *s), d) for s, d in zip(shapes, plan.types, strict=True))
             wanted = as_results(out, mapped(plan.loop.results, like))
         results = [
             r if r is not None and _can_be_filled(r, arguments) else np.empty((n, *shape), dtype)
