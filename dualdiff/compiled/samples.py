@@ -31,6 +31,8 @@ class Block(Apart):
 
     def setup_function(self, fndesc: Any) -> None:
         super().setup_function(fndesc)
+        # vectors that are kept on the stack during a call shall not lie across lines of the cache
+        set.add(self.function.attributes, '"stackrealign"')  # llvmlite knows no attributes of this kind
         first = 2  # the pointers to the result and to an exception come first
         for ty, place in zip(fndesc.argtypes, self.function.args[first:], strict=False):
             if not isinstance(ty, (types.CPointer, types.Number)):
