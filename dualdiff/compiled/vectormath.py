@@ -267,18 +267,27 @@ def _renamed() -> dict[str, str]:
     return names
 
 
+def _variants(own: str) -> list[Variant]:
+    library = vector_library()
+    return [v for v in library.variants if _PREFIX + v.scalar == own] if library else []
+
+
+@functools.cache
+def _mapping(own: str) -> str:
+    """What LLVM is told at each call: the vector functions, in the notation of its attribute."""
+    return ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in _variants(own))
+
+
 def _declarations(own: str, typed: bool) -> tuple[list[str], list[str]]:
     """The declarations of a scalar function and its vector variants, and references to those.
 
     ``typed``: whether pointers have types, as they had before LLVM 15.
     """
-    library = vector_library()
-    variants = [v for v in library.variants if _PREFIX + v.scalar == own] if library else []
+    variants = _variants(own)
     attributes = f"nounwind willreturn {'memory(none)' if llvm.llvm_version_info[0] >= 16 else 'readnone'}"
     first = variants[0]
-    mapping = ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in variants)
     scalars = ", ".join([first.type] * first.arity)
-    lines = [f'declare {first.type} @{own}({scalars}) {attributes} "vector-function-abi-variant"="{mapping}"']
+    lines = [f"declare {first.type} @{own}({scalars}) {attributes}"]
     references = []
     for v in variants:
         operands = ", ".join([v.vector] * v.arity)
@@ -289,7 +298,7 @@ def _declarations(own: str, typed: bool) -> tuple[list[str], list[str]]:
 
 
 _OPAQUE = re.compile(r"[( ]ptr[ ,)]")
-_CALLED = re.compile(r"@((?:llvm\.)?[a-z0-9]+(?:\.f32|\.f64)?)(?=\()")
+_CALLED = re.compile(r"@((?:llvm\.)?[a-z0-9]+(?:\.f32|\.f64)?)\(([^()]*)\)")
 
 
 def vectorisable(text: str) -> str:
@@ -302,7 +311,7 @@ def vectorisable(text: str) -> str:
         if own is None:
             return match[0]
         used[own] = None
-        return "@" + own
+        return f'@{own}({match[2]}) "vector-function-abi-variant"="{_mapping(own)}"'
 
     lines = text.splitlines()
     for i, line in enumerate(lines):
