@@ -27,3 +27,30 @@ from .transforms import jvp as jvp
 from .transforms import value_and_derivative as value_and_derivative
 from .transforms import value_and_gradient as value_and_gradient
 from .transforms import value_and_jacobian as value_and_jacobian
+
+__all__ = [
+    "CompilationError",
+    "Dual",
+    "DualArray",
+    "derivative",
+    "digamma",
+    "erf",
+    "erfc",
+    "gamma",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "lgamma",
+    "logistic",
+    "logsumexp",
+    "polygamma",
+    "show_config",
+    "softplus",
+    "value_and_derivative",
+    "value_and_gradient",
+    "value_and_jacobian",
+    "vmap",
+    "xlogy",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 import sys
@@ -61,8 +62,12 @@ def as_argnums(argnums: Any, name: str = "argnums") -> int | tuple[int, ...]:
 
 
 def _as_index(i: Any, name: str) -> int:
-    if isinstance(i, bool) or not hasattr(i, "__index__"):
-        raise TypeError(f"{name} must be an int or a tuple of ints, not {i!r}")
+    if isinstance(i, (bool, np.ndarray)) or not hasattr(i, "__index__"):
+        shown = "an array" if isinstance(i, np.ndarray) else repr(i)
+        raise TypeError(
+            f"{name} must be an int or a tuple of ints, not {shown}: "
+            "the point is an argument of what is returned, as in gradient(f)(x)"
+        )
     return operator.index(i)
 
 
@@ -82,13 +87,19 @@ def as_callable(f: Any, transform: str) -> Any:
     return f
 
 
+@functools.cache
+def physical_memory() -> int | None:
+    """The bytes of memory of this machine; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def check_memory(size: int, what: str) -> None:
     """Raise a MemoryError for a dense result of ``size`` bytes that cannot fit into this machine's memory."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on this platform: the allocation itself will tell
-        return
-    if size > total:
+    total = physical_memory()
+    if total is not None and size > total:
         raise MemoryError(
             f"the dense {what} takes {size / 2**30:.3g} GiB, this machine has {total / 2**30:.3g}: "
             "use jvp for its products with vectors"

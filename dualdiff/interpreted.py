@@ -27,7 +27,7 @@ def interpreted_derivative(f: Any, i: int, with_value: bool) -> Callable[..., An
             ones = np.ones((1, *np.shape(x)), dtype=_dtype(x))
             y = _evaluated(f, _replaced(args, (i,), [_lifted(x, ones, level)]), kwargs)
             if np.ndim(x) > 0:
-                y = _elementwise(y, x, f)
+                y = _elementwise(y, x, f, level)
             y = _batches(y, f)
             slope = _structured(y, lambda part: _as_dtype(_tangents(part, level, 1)[0], x))
             return (_structured(y, lambda part: _value(part, level)), slope) if with_value else slope
@@ -58,7 +58,8 @@ def interpreted_transform(
         return (value, result) if with_value else result
 
     transform: Any = functools.update_wrapper(transformed, f, updated=())
-    if kind == "gradient" and isinstance(argnums, tuple):
+    transform.is_gradient = kind == "gradient"
+    if transform.is_gradient and isinstance(argnums, tuple):
         transform.at_once = functools.partial(_on_numbers, f, argnums, tuple, with_value)
     return transform
 
@@ -167,6 +168,8 @@ def _passes(
 ) -> tuple[Any, Any]:
     """The value of f, and its derivatives by all elements of ``xs``, along the first axis."""
     n = sum(np.size(x) for x in xs)
+    if kind == "jacobian" and getattr(f, "is_gradient", False):
+        check_memory(n * n * 8, f"Hessian by {n} parameters")
     value: Any = None
     columns = []
     with fresh_level(xs, args, kwargs) as level:
@@ -309,9 +312,9 @@ def _tangents(y: Any, level: int, lanes: int) -> Any:
     return y.tangents if level_of(y) == level else np.zeros((lanes, *y.shape))
 
 
-def _elementwise(y: Any, x: Any, f: Any) -> Any:
+def _elementwise(y: Any, x: Any, f: Any, level: int) -> Any:
     y = as_batch(y)
-    if np.shape(y) == ():
+    if np.shape(y) == () and level_of(y) < level:  # a constant
         y = np.broadcast_to(y, np.shape(x))
     if np.shape(y) != np.shape(x):
         raise ValueError(

@@ -67,7 +67,7 @@ def gradient(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, chunk: i
     argnums : which argument to differentiate by; with a tuple of them the result is a tuple, and
         numbers are allowed beside arrays.
     chunk : how many parameters each pass differentiates by, one tangent for each; by default the
-        library chooses. Compiled code takes at most 32 at a time.
+        library chooses. Compiled code takes at most 128 at a time.
 
     Returns
     -------

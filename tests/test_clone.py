@@ -1357,3 +1357,28 @@ def test_cached_functions_are_differentiated_and_their_cache_is_not_touched(tmp_
     assert before
     np.testing.assert_array_equal(gradient(module.f)(X), 2 * X)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb*")} == before
+
+
+# --- recursive functions --------------------------------------------------------------------
+
+
+@njit("float64(float64, int64)")
+def annotated_power(x, n):
+    if n == 0:
+        return 1.0
+    return x * annotated_power(x, n - 1)
+
+
+@njit
+def inferred_power(x, n):
+    if n == 1:
+        return x
+    return x * inferred_power(x, n - 1)
+
+
+@pytest.mark.parametrize("f", [annotated_power, inferred_power])
+def test_a_recursive_function_itself(f: Any) -> None:
+    x = np.array([1.0, 1.3, 2.0])
+    assert derivative(f)(1.3, 5) == pytest.approx(5 * 1.3**4, rel=1e-15)
+    np.testing.assert_allclose(derivative(f)(x, 5), 5 * x**4, rtol=1e-15)
+    assert derivative(derivative(f))(1.3, 5) == pytest.approx(20 * 1.3**3, rel=1e-15)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import cfunc, float64, guvectorize, int64, njit, objmode, types, vectorize
+from numba.core.errors import TypingError
 from numba.experimental import jitclass
 from numba.typed import Dict, List
 
@@ -239,3 +240,57 @@ def test_a_bad_out_argnum() -> None:
         jacobian(njit(lotka_volterra), argnums=2, out_argnum=9)
     with pytest.raises(TypeError, match="out_argnum"):
         jacobian(lotka_volterra, argnums=2, out_argnum="dy")
+
+
+# --- derivatives in compiled code -----------------------------------------------------------
+
+THREE = np.array([1.0, 2.0, 3.0])
+squares = njit(lambda x: x**2)
+slope_of_squares = gradient(squares)
+slope_of_sum = gradient(njit(lambda x: x.sum()))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: dualdiff.hessian(squares)(THREE), ValueError, "not an array with 1 axis: perhaps you want jacobian"),
+        (lambda: dualdiff.hvp(squares, (THREE,), (THREE,)), ValueError, "perhaps you want jacobian"),
+        (lambda: jacobian(slope_of_squares)(THREE), ValueError, "perhaps you want jacobian"),
+        (
+            lambda: dualdiff.hessian(njit(lambda x: (x[0], x[1])))(THREE),
+            ValueError,
+            "returns a number, not a tuple of 2",
+        ),
+        (lambda: dualdiff.hessian(njit(lambda x: None))(THREE), TypeError, "returned None"),
+        (lambda: njit(lambda x: slope_of_squares(x))(THREE), TypingError, "perhaps you want jacobian"),
+        (
+            lambda: njit(lambda x: slope_of_sum(x))(THREE + 1j),
+            TypingError,
+            "x must be a real number or an array of them",
+        ),
+        (lambda: njit(lambda x: slope_of_sum(x))((1.0, 2.0)), TypingError, "x must be a real number or an array"),
+        (lambda: njit(lambda x: slope_of_sum(x))(2.0), TypingError, "perhaps you want derivative"),
+    ],
+)
+def test_a_derivative_in_compiled_code_is_refused_as_from_python(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_point_in_the_place_of_argnums(compiled: bool) -> None:
+    f = njit(lambda x: x.sum()) if compiled else lambda x: x.sum()
+    for transform in (gradient, jacobian, dualdiff.derivative, dualdiff.hessian):
+        for x in (THREE, [2.0, 5.0]):
+            with pytest.raises(TypeError, match=r"as in gradient\(f\)\(x\)|is by one arg"):
+                transform(f, x)
+
+
+def test_dense_results_beyond_memory() -> None:
+    x = np.zeros(2_000_000)
+    with pytest.raises(MemoryError, match=r"dense Hessian by 2000000 parameters takes \d+"):
+        dualdiff.hessian(lambda x: np.sum(x**2))(x)
+    with pytest.raises(MemoryError, match=r"does not fit into memory.*2000000"):
+        jacobian(squares)(x)

@@ -498,3 +498,25 @@ def test_results_that_make_no_array_are_refused() -> None:
 
 def sometimes(x: Any) -> Any:
     return x if x[0] > 0 else None
+
+
+@pytest.mark.parametrize("f", [lambda x: np.sum(x**2), lambda x: x[0] * x[1]])
+def test_derivative_by_an_array_of_a_function_that_is_not_elementwise(f: Any) -> None:
+    with pytest.raises(ValueError, match="perhaps you want jacobian"):
+        derivative(f)(np.ones(3))
+    np.testing.assert_array_equal(derivative(lambda x: 3.0)(np.ones(3)), np.zeros(3))
+
+
+def further(x: Any, *more: Any) -> Any:
+    return x * x * (more[0] if len(more) else 3.0) + len(more)
+
+
+def further_after_a_default(x: Any, k: float = 2.0, *more: Any) -> Any:
+    return x * x * k + len(more)
+
+
+@pytest.mark.parametrize("f", [further, further_after_a_default])
+@pytest.mark.parametrize("more", [(), (5.0,), (5.0, 7.0, 9.0)])
+def test_starred_arguments(f: Any, more: tuple[float, ...]) -> None:
+    for x in (2.0, np.array([1.0, 2.0])):
+        np.testing.assert_array_equal(derivative(njit(f))(x, *more), derivative(f)(x, *more))

@@ -1,7 +1,8 @@
-"""Whether the values of a function are costly next to its tangents, read off its code."""
+"""What the code of a function tells before it is compiled: whether its values are costly, whether it is recursive."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -26,10 +27,32 @@ def is_costly(function: FunctionType, _seen: set[FunctionType] | None = None) ->
     if function in seen:
         return False
     seen.add(function)
-    names = set(_names(function.__code__))
-    cells = (cell.cell_contents for cell in function.__closure__ or ())
-    known: list[Any] = [*cells, *(function.__globals__.get(name) for name in names)]
-    return not COSTLY.isdisjoint(names) or any(is_costly(f.py_func, seen) for f in known if isinstance(f, Dispatcher))
+    costly = not COSTLY.isdisjoint(_names(function.__code__))
+    return costly or any(is_costly(called, seen) for called in _called(function))
+
+
+def is_recursive(function: FunctionType) -> bool:
+    """Whether an ``@njit`` function calls itself, by way of others perhaps."""
+    seen: set[FunctionType] = set()
+    waiting = [function]
+    while waiting:
+        for called in _called(waiting.pop()):
+            if called is function:
+                return True
+            if called not in seen:
+                seen.add(called)
+                waiting.append(called)
+    return False
+
+
+def _called(function: FunctionType) -> Iterator[FunctionType]:
+    """The ``@njit`` functions that a function refers to, as globals or from the function around it."""
+    cells = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not yet filled
+            cells.append(cell.cell_contents)
+    known: list[Any] = [*cells, *(function.__globals__.get(name) for name in _names(function.__code__))]
+    yield from (f.py_func for f in known if isinstance(f, Dispatcher))
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -11,7 +11,7 @@ from numba import jit, njit, typeof
 from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher, OmittedArg
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, TypingError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
@@ -26,6 +26,9 @@ from .outputs import ndim_of
 from .results import is_structure
 from .text import function_from
 from .types import CALLED, OPTIONS, is_dual, is_number, level_of
+
+REFUSALS: dict[str, Exception] = {}
+"""What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
 
 
 def is_compiled(f: Any) -> bool:
@@ -115,7 +118,16 @@ class Driver(CPUDispatcher):
         scope: dict[str, Any] = {"strict": _stub(names, self._written)}
         exec(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
         self._again = njit(**CALLED)(scope["again"])
-        return _stub(names, lambda argtypes: self._written(argtypes, None if is_strict(argtypes) else self._again))
+        return _stub(names, self._for_compiled_code)
+
+    def _for_compiled_code(self, argtypes: Sequence[types.Type]) -> Any:
+        """The driver that compiled code calls with arguments of these types."""
+        try:
+            self.check(argtypes, wide=False)
+        except (ValueError, TypeError) as error:
+            REFUSALS[str(error)] = error
+            raise TypingError(str(error)) from None
+        return self._written(argtypes, None if is_strict(argtypes) else self._again)
 
     def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
@@ -242,17 +254,26 @@ def check_result(kind: str, name: str, result: types.Type) -> None:
     """Raise if a derivative of this kind is not of results of this type."""
     if kind == "gradient" and not (is_dual(result) or is_number(result)):
         raise ValueError(
-            f"gradient expects that {name} returns a number, not {readable(result)}: perhaps you want jacobian({name})"
+            f"gradient expects that {name} returns a number, not {described(result)}: perhaps you want jacobian({name})"
         )
     if kind == "jacobian" and ndim_of(result) is None:
         raise ValueError(
             f"jacobian expects that {name} returns an array, a number, or tuples or lists that make an array, "
-            f"not {readable(result)}"
+            f"not {described(result)}"
         )
     if not is_structure(result):
         raise ValueError(
-            f"{kind} expects that {name} returns numbers, arrays, or tuples or lists of them, not {readable(result)}"
+            f"{kind} expects that {name} returns numbers, arrays, or tuples or lists of them, not {described(result)}"
         )
+
+
+def described(result: types.Type) -> str:
+    """What a function returns, in words."""
+    if isinstance(result, types.Array):
+        return f"an array with {result.ndim} ax{'i' if result.ndim == 1 else 'e'}s"
+    if isinstance(result, types.BaseTuple):
+        return f"a tuple of {len(result.types)}"
+    return readable(result)
 
 
 def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> types.Type:
@@ -262,6 +283,9 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     except (MemoryError, Warning):  # a warning is raised where the user wants it to be an error
         raise
     except Exception as error:  # Numba's own functions raise anything at types that they do not know
+        for message, refusal in REFUSALS.items():
+            if message in str(error):
+                raise type(refusal)(message) from error
         raise CompilationError(explained(error, function.py_func)) from error
     result = function.overloads[tuple(argtypes)].signature.return_type
     if isinstance(result, types.NoneType):

@@ -9,6 +9,7 @@ of a lower level is a constant. ``start`` is as in seeding.py.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -18,9 +19,12 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
+from ..inputs import physical_memory
 from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, TangentsType, is_dual, is_number, new_array, parts, unpacked
+
+TOO_LARGE = "the dense Jacobian does not fit into memory, use jvp for its products with vectors; rows and columns:"
 
 empty_early = for_compiled_code("empty_early", "x")
 empty_gradient = for_compiled_code("empty_gradient", "y, x")
@@ -115,9 +119,16 @@ def _empty_jacobian(y, x):
     if not isinstance(y, types.Array):
         return lambda y, x: empty_gradient(y, x)
     element = types.TypeRef(result_base(y, x))
-    if isinstance(x, types.Array):
-        return lambda y, x: new_array(y.shape + x.shape, element)
-    return lambda y, x: new_array(y.shape, element)
+    if not isinstance(x, types.Array):
+        return lambda y, x: new_array(y.shape, element)
+    most = (physical_memory() or sys.maxsize) // 8
+
+    def on_arrays(y, x):
+        if y.size * x.size > most:  # Numba's exceptions are made of constants and numbers
+            raise MemoryError(TOO_LARGE, y.size, x.size)
+        return new_array(y.shape + x.shape, element)
+
+    return on_arrays
 
 
 @overload(collect_jacobian, jit_options=BORROWING)

@@ -157,6 +157,8 @@ def _new_array_in(typingctx, shape, element, buffer):
 
 @overload(lift, jit_options=OPTIONS, prefer_literal=True)
 def _lift(x, everything, n, strict):
+    if not isinstance(n, types.IntegerLiteral):
+        return None  # Numba asks again, with literals
     lanes, is_strict = n.literal_value, strict.literal_value
     if not isinstance(x, types.Array):
         level = everything.literal_value
@@ -174,6 +176,8 @@ def _lift(x, everything, n, strict):
 
 @overload(lift_here, jit_options=OPTIONS, prefer_literal=True)
 def _lift_here(x, everything, n, strict, buffer):
+    if not isinstance(n, types.IntegerLiteral):
+        return None
     element = types.TypeRef(dual_type(x, everything, n.literal_value, bool(strict.literal_value)))
 
     def on_array(x, everything, n, strict, buffer):
@@ -198,6 +202,8 @@ def _along(typingctx, x, direction, everything, strict):
 
 @overload(lift_along, jit_options=OPTIONS, prefer_literal=True)
 def _lift_along(x, direction, everything, strict):
+    if not isinstance(strict, types.IntegerLiteral):
+        return None
     is_strict = strict.literal_value
     if not isinstance(x, types.Array):
         return lambda x, direction, everything, strict: _along(x, direction, everything, is_strict)

@@ -18,8 +18,8 @@ from ..threads import number_of_threads
 from . import seeding
 from .batch_text import Argument, Loop, Numbers, Rows
 from .clone import Clone, CloneCompiler, InlinedCloneCompiler, LoopCloneCompiler, clone
-from .cost import is_costly
-from .drivers import Driver, check_result, compile_clone, is_strict, object_mode, without_omitted
+from .cost import is_costly, is_recursive
+from .drivers import Driver, check_result, compile_clone, described, is_strict, object_mode, without_omitted
 from .effects import writes_to_arguments
 from .explain import readable
 from .text import Text
@@ -48,6 +48,11 @@ MOST_LANES = 128
 """A longer chunk is taken in passes of so many: LLVM's compile time and the registers set the limit."""
 
 
+def _clone_of(f: Any) -> Any:
+    """The clone of f that a driver calls: inlined, but for a recursive function, which calls the clone itself."""
+    return clone(f, CloneCompiler if is_recursive(f.py_func) else InlinedCloneCompiler)
+
+
 class CompiledTransform(Driver):
     """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
 
@@ -64,7 +69,7 @@ class CompiledTransform(Driver):
         self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
-        self._clone = clone(f, InlinedCloneCompiler)
+        self._clone = _clone_of(f)
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -183,12 +188,18 @@ class CompiledTransform(Driver):
             )
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
-        shown = [typeof(t.value) if isinstance(t, types.Omitted) else t for t in argtypes]
+        shown = [typeof(t.value) if isinstance(t, types.Omitted) else types.unliteral(t) for t in argtypes]
         strict = is_strict(shown)
+        for i in self.indices:
+            x = shown[i].dtype if isinstance(shown[i], types.Array) else shown[i]
+            if not (is_dual(x) or is_number(x)):
+                kind, name = readable(shown[i]), self.names[i]
+                raise TypeError(f"{name} must be a real number or an array of them, not of Numba's type {kind}")
+            self.check_ndim(i, getattr(shown[i], "ndim", 0))
         result = self._result(shown, self._lanes(shown, strict, wide), strict)
         is_array = isinstance(shown[self.indices[0]], types.Array)
         if self.kind == "derivative" and is_array and not (is_dual(result) or is_number(result)):
-            raise self._not_elementwise(readable(result))
+            raise self._not_elementwise(described(result))
 
     def _not_elementwise(self, result: str) -> ValueError:
         name = self.__name__
@@ -231,7 +242,7 @@ class CompiledJvp(Driver):
     def __init__(self, f: Any, n: int) -> None:
         self._f = f
         self._n = n
-        self._clone = clone(f, InlinedCloneCompiler)
+        self._clone = _clone_of(f)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
         scope: dict[str, Any] = {"_stub": self.stub(names)}
