@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .batches import normal_numbers, observations, options
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -26,8 +28,9 @@ class Goal:
 class Workload:
     """One derivative at one point.
 
-    ``kind``: gradient or jacobian; solve, where a compiled solver uses a Jacobian at every step; or start, where
-    what is timed is a fresh process up to its first result. ``chunked``: whether it is measured for several chunks.
+    ``kind``: gradient or jacobian; batch, where it is of many samples; solve, where a compiled solver uses a Jacobian
+    at every step; or start, where what is timed is a fresh process up to its first result. ``chunked``: whether it is
+    measured for several chunks.
     """
 
     name: str
@@ -65,6 +68,17 @@ def _workloads() -> list[Workload]:
     rows.append(Workload("newton", title, "solve", "newton", lambda: (np.full(20, -1.0),), goals))
     title = "ROS2 on Robertson's stiff reaction, t = 40, all compiled"
     rows.append(Workload("rosenbrock2", title, "solve", "rosenbrock2", lambda: (np.array([1.0, 0.0, 0.0]),), goals))
+    million = ", a million samples"
+    goals = (Goal(1.3, "by hand", variant="one thread"),)
+    rows += [
+        Workload("waves", "sin(x) exp(-x^2/2) + tanh(3x)/(1+x^2)" + million, "batch", "waves", normal_numbers, goals),
+        Workload("options", "Black-Scholes price and 5 Greeks" + million, "batch", "call_price", options, goals),
+    ]
+    goals = (Goal(1.15, "by hand", variant="one thread"),)
+    title = "polynomial of degree 8" + million
+    rows.append(Workload("polynomial", title, "batch", "polynomial", normal_numbers, goals))
+    title = "bundle adjustment, 31843 blocks of 2 x 15"
+    rows.append(Workload("bundle", title, "batch", "residuals", observations))
     title = "process start to the first derivative, 2 variables"
     goals = (Goal(seconds=0.6, variant="interpreted"),)
     rows.append(Workload("start", title, "start", "example", lambda: (), goals))

@@ -48,9 +48,10 @@ def test_a_run_prints_a_table_names_the_missing_and_saves(without_compilers, mon
     assert all(row["seconds"][0] <= row["seconds"][1] <= row["seconds"][2] for row in saved["rows"])
 
 
-@pytest.mark.parametrize(
-    "function", ["example", "example_of_two", "rosenbrock", "ackley", "brusselator", "newton", "rosenbrock2"]
-)
+SOLVED = ["example", "example_of_two", "rosenbrock", "ackley", "brusselator", "newton", "rosenbrock2"]
+
+
+@pytest.mark.parametrize("function", [*SOLVED, "waves", "polynomial", "call_price", "residuals"])
 def test_contestants_agree(function, without_compilers):
     workload = next(w for w in WORKLOADS.values() if w.function == function)
     small = tuple(x if isinstance(x, float) else x[:6] for x in workload.point())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dualdiff import vmap
+
+from ..batches import BATCHES
 from ..functions import BY_HAND
-from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
+from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code, into_given_arrays
 from ..processes import process_contestant
 from ..solvers import SOLVERS
 from ..workloads import Workload
@@ -31,6 +34,13 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "solve":
         solver, function, jacobian = SOLVERS[workload.function]
         return {Key(NAME, COMPILED, ""): in_compiled_code(solver(function, jacobian), args)}
+    if workload.kind == "batch":
+        one = BATCHES[workload.function].by_hand
+        return (
+            {}
+            if one is None
+            else {Key(NAME, PYTHON, ""): from_python(into_given_arrays(vmap(one, threads=1), args), args)}
+        )
     f = BY_HAND[workload.function]
     return {
         Key(NAME, PYTHON, ""): from_python(f, args),

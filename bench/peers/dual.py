@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dualdiff
 
+from ..batches import BATCHES
 from ..functions import FUNCTIONS
-from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code
+from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code, into_given_arrays
 from ..processes import process_contestant
 from ..solvers import SOLVERS
 from ..workloads import Workload
@@ -43,6 +44,15 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
         solver, function, _ = SOLVERS[workload.function]
         solve = solver(function, dualdiff.jacobian(function))
         return {Key(NAME, COMPILED, "default"): in_compiled_code(solve, args)}
+    if workload.kind == "batch":
+        batch = BATCHES[workload.function]
+        g = getattr(dualdiff, batch.transform)(batch.function, batch.argnums)
+        contestants = {}
+        for threads, variant in ((1, "one thread"), (2, "two threads")):
+            f = dualdiff.vmap(g, threads=threads)
+            contestants[Key(NAME, PYTHON, variant)] = from_python(into_given_arrays(f, args), args)
+        contestants[Key(NAME, PYTHON, "new arrays")] = from_python(dualdiff.vmap(g, threads=1), args)
+        return contestants
     argnums = 0 if len(args) == 1 else tuple(range(len(args)))
     contestants = {}
     for chunk in (None, *CHUNKS) if workload.chunked else (None,):
