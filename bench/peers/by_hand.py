@@ -36,11 +36,10 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
         return {Key(NAME, COMPILED, ""): in_compiled_code(solver(function, jacobian), args)}
     if workload.kind == "batch":
         one = BATCHES[workload.function].by_hand
-        return (
-            {}
-            if one is None
-            else {Key(NAME, PYTHON, ""): from_python(into_given_arrays(vmap(one, threads=1), args), args)}
-        )
+        if one is None:
+            return {}
+        f = into_given_arrays(vmap(one, threads=1), args)
+        return {Key(NAME, PYTHON, ""): from_python(f, args)}
     f = BY_HAND[workload.function]
     return {
         Key(NAME, PYTHON, ""): from_python(f, args),
