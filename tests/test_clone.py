@@ -1382,3 +1382,33 @@ def test_a_recursive_function_itself(f: Any) -> None:
     assert derivative(f)(1.3, 5) == pytest.approx(5 * 1.3**4, rel=1e-15)
     np.testing.assert_allclose(derivative(f)(x, 5), 5 * x**4, rtol=1e-15)
     assert derivative(derivative(f))(1.3, 5) == pytest.approx(20 * 1.3**3, rel=1e-15)
+
+
+# --- arrays of lists ------------------------------------------------------------------------
+
+
+@njit
+def array_of_a_comprehension(x):
+    squares_of_x = np.array([v * v for v in x])
+    return squares_of_x.sum() + squares_of_x.mean()
+
+
+@njit
+def array_of_an_appended_list(x):
+    cells = []
+    for v in x:
+        cells.append(v * v)
+    return np.array(cells).cumsum()[-1]
+
+
+def test_methods_of_arrays_made_of_lists() -> None:
+    x = np.array([1.0, 2.0, 4.0, 5.0])
+    np.testing.assert_allclose(gradient(array_of_a_comprehension)(x), 2 * x * 1.25, rtol=1e-15)
+    np.testing.assert_allclose(gradient(array_of_an_appended_list)(x), 2 * x, rtol=1e-15)
+
+
+def test_both_results_of_a_division() -> None:
+    f = njit(lambda x: np.divmod(x, 0.3)[1] * np.divmod(x[0], 0.3)[1])
+    plain = lambda x: np.divmod(x, 0.3)[1] * np.divmod(x[0], 0.3)[1]  # noqa: E731
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(jacobian(f)(x), jacobian(plain)(x))

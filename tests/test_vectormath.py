@@ -92,19 +92,17 @@ import numpy as np, dualdiff
 from numba import njit
 f = njit(lambda x: np.sin(x) * np.exp(x))
 print(dualdiff.vmap(dualdiff.derivative(f))(np.linspace(0, 1, 7)).tolist())
-print(dualdiff.derivative(lambda x: np.sin(x) * np.exp(x))(np.linspace(0, 1, 7)).tolist())
 dualdiff.show_config()
 """
 
 
 @needs_library
 def test_it_can_be_turned_off() -> None:
-    *on, text_on = run(PROGRAM).split("\n", 2)
-    *off, text_off = run(PROGRAM, DUALDIFF_VECTOR_MATH="0").split("\n", 2)
+    on, text_on = run(PROGRAM).split("\n", 1)
+    off, text_off = run(PROGRAM, DUALDIFF_VECTOR_MATH="0").split("\n", 1)
     assert vector_library().name in text_on  # type: ignore[union-attr]
     assert "none (DUALDIFF_VECTOR_MATH=0)" in text_off
-    for a, b in zip(on, off, strict=True):
-        np.testing.assert_allclose(eval(a), eval(b), rtol=1e-15)
+    np.testing.assert_allclose(eval(on), eval(off), rtol=1e-15)
 
 
 @needs_library

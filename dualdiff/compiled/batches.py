@@ -13,7 +13,6 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
-from ..errors import CompilationError
 from ..inputs import as_input, check_memory
 from ..threads import spread
 from ..trees import Like, as_results, flat, mapped
@@ -227,7 +226,7 @@ class Batch:
         lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
         try:
             y = compile_clone(looped, folded(looped, lifted), f.__name__)
-        except CompilationError:
+        except (TypeError, ValueError):
             if any(a.is_row for a in arguments):  # f wants more of an array than its elements
                 return None
             raise

@@ -15,7 +15,7 @@ from numba.core.dispatcher import Dispatcher, ObjModeLiftedWith
 from numba.core.errors import TypingError
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
-from numba.core.untyped_passes import InlineClosureLikes
+from numba.core.untyped_passes import InlineClosureLikes, IRProcessing
 from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
@@ -25,6 +25,21 @@ from .joining import array
 from .linked import LinkedCompiler, LowerForPython, LowerInlined
 from .seeding import fill
 from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class ReplaceNumPys(FunctionPass):
+    """Replaces two functions of NumPy, before Numba makes loops of ``np.array`` of a list, which do not know duals."""
+
+    _name = "dualdiff_replace_numpys"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        _replace_numpys(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -43,7 +58,7 @@ class PrepareForDuals(FunctionPass):
     def run_pass(self, state: Any) -> bool:
         func_ir = state.func_ir
         self._clone_callees(func_ir, state.args, state.callees)
-        self._replace_numpys(func_ir)
+        _replace_numpys(func_ir)
         dual = _dual_among(state.args)
         if dual is not None:
             active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
@@ -65,19 +80,20 @@ class PrepareForDuals(FunctionPass):
                     called = clone(args[source.index].dispatcher, compiler)
                     assignment.value = ir.Global(source.name, called, source.loc)
 
-    def _replace_numpys(self, func_ir: Any) -> None:
-        """Two functions of NumPy that Numba knows for its own types of numbers only."""
-        assignments = [s for block in func_ir.blocks.values() for s in block.find_insts(ir.Assign)]
-        modules = {
-            s.target.name for s in assignments if isinstance(s.value, (ir.Global, ir.FreeVar)) and s.value.value is np
-        }
-        called = {s.value.func.name for s in assignments if isinstance(s.value, ir.Expr) and s.value.op == "call"}
-        for s in assignments:
-            is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr" and s.value.value.name in modules
-            if is_attribute and s.value.attr == "array":  # of a list: Numba rewrites that call by itself
-                s.value = ir.Global("array", array, s.loc)
-            elif is_attribute and s.value.attr == "float64" and s.target.name in called:  # elsewhere it is a dtype
-                s.value = ir.Global("float", float, s.loc)
+
+def _replace_numpys(func_ir: Any) -> None:
+    """Two functions of NumPy that Numba knows for its own types of numbers only."""
+    assignments = [s for block in func_ir.blocks.values() for s in block.find_insts(ir.Assign)]
+    modules = {
+        s.target.name for s in assignments if isinstance(s.value, (ir.Global, ir.FreeVar)) and s.value.value is np
+    }
+    called = {s.value.func.name for s in assignments if isinstance(s.value, ir.Expr) and s.value.op == "call"}
+    for s in assignments:
+        is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr" and s.value.value.name in modules
+        if is_attribute and s.value.attr == "array":  # of a list: Numba rewrites that call by itself
+            s.value = ir.Global("array", array, s.loc)
+        elif is_attribute and s.value.attr == "float64" and s.target.name in called:  # elsewhere it is a dtype
+            s.value = ir.Global("float", float, s.loc)
 
 
 def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
@@ -202,6 +218,7 @@ class CloneCompiler(LinkedCompiler):
 
     def prepare(self, passes: Any) -> None:
         self.state.callees = self.callees
+        passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
 
 

@@ -18,6 +18,16 @@ from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, lin
 from .outputs import outputs
 from .types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
 
+# --- both results of a division -------------------------------------------------------------
+
+
+@implements(np.divmod)
+def _divmod(a, b):
+    if level_of(a) or level_of(b):
+        return lambda a, b: (a // b, a % b)
+    return None
+
+
 # --- vectors and matrices -------------------------------------------------------------------
 
 

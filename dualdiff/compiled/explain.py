@@ -24,7 +24,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "derivatives of complex functions are not supported: compute with real and imaginary parts",
     ),
     (
-        r"ListType\[|DictType\[|reflected set|Set\(|types\.containers|typed\.(List|Dict)|_append|Undecided type",
+        r"ListType\[|DictType\[|reflected set|[Ss]et\(|types\.containers|typed\.(List|Dict)|_append|Undecided type",
         "typed lists, dicts and sets of floats cannot hold duals: use an array, a tuple or a list literal",
     ),
     (
