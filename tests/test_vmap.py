@@ -487,3 +487,16 @@ def test_batches_can_be_pickled(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(a, b)
     assert repr(g) == "<batches of call_price>"
     assert g.__doc__ == call_price.__doc__
+
+
+def test_results_of_every_kind() -> None:
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(vmap(njit(lambda x: x > 2))(x[:, 0]), [False, True, True])
+    np.testing.assert_array_equal(vmap(njit(lambda i: i * i))(np.arange(3)), [0, 1, 4])
+    np.testing.assert_array_equal(vmap(gradient(njit(lambda x: 3.0)))(x), np.zeros((3, 2)))
+    listed = vmap(jacobian(njit(lambda x: [x[0], 2 * x[1]])))(x)
+    np.testing.assert_array_equal(listed, np.broadcast_to(np.diag([1.0, 2.0]), (3, 2, 2)))
+    nested = vmap(jacobian(njit(lambda x: ((x[0], x[1]), (x[0] * x[1], 1.0)))))(x)
+    np.testing.assert_array_equal(nested[:, 1, 0], x[:, ::-1])
+    with pytest.raises(ValueError, match="must match"):
+        vmap(jacobian(njit(lambda x: ((x[0], x[1]), (x[0],)))))(x)

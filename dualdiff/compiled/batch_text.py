@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,11 +134,11 @@ def _parts(y: types.Type, text: str = "y") -> Any:
     return Part(text, y)
 
 
-def is_of_numbers(y: types.Type) -> bool:
-    """Whether a result is a number, or tuples of numbers."""
-    if isinstance(y, types.BaseTuple):
-        return all(map(is_of_numbers, y.types))
-    return is_dual(y) or is_number(y)
+def is_of_numbers(y: types.Type, kind: str) -> bool:
+    """Whether a result is a number, or tuples of numbers; for a Jacobian they must make an array."""
+    parts = [part.type for part in flat(_parts(y))]
+    fits = kind != "jacobian" or len(parts) == math.prod(_shape_of(y))
+    return fits and all(is_dual(part) or is_number(part) for part in parts)
 
 
 def _shape_of(y: types.Type) -> tuple[int, ...]:

@@ -231,7 +231,9 @@ class Batch:
                 return None
             raise
         check_result(kind, f.__name__, y)
-        return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value) if is_of_numbers(y) else None
+        if not is_of_numbers(y, kind):
+            return None
+        return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value)
 
     def _request(self) -> tuple[str, Any, bool, bool]:
         if isinstance(self._g, CompiledTransform):
