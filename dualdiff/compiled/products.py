@@ -135,17 +135,20 @@ _CALLED = {
 def _product(multiply: Any, a: Any, b: Any, number: bool, as_matrices: tuple[str, str] | None = None) -> Any:
     """A function linear in each of two arrays, by the product rule; ``number``: its result is one.
 
-    ``as_matrices`` are the texts of the matrices whose product it is, if it is one.
+    ``as_matrices`` are the texts of the matrices whose product it is, if it is one. Where the second is
+    a single column, each element of the first is used once per lane, so BLAS has nothing to gain from
+    blocks, and one pass over the operands for all lanes is faster than a pass for each.
     """
     kind, (by_a, by_b) = kind_of_product(a, b), active(a, b)
     terms = ["multiply(lane_of(a, k), v)"] * by_a + ["multiply(u, lane_of(b, k))"] * by_b
     stored = ("assign", "accumulate")
     lines = [f"    {store}(lane_view(out, k), {term})" for store, term in zip(stored, terms, strict=False)]
     lines = ["for k in range(lanes(out)):", *lines]
-    if kind.strict and as_matrices:
+    if as_matrices and (kind.strict or b.ndim == 1):
+        product = f"_written_out({as_matrices[0]}, {as_matrices[1]}, flat(out))"
         finite = [f"_all_finite(flat({f'bare({x})' if is_dual(kind.base) else x}))" for x in "uv"]
-        product = f"    _written_out({as_matrices[0]}, {as_matrices[1]}, flat(out))"
-        lines = [f"if {' and '.join(finite)}:", *("    " + line for line in lines), "else:", product]
+        by_lanes = [f"if {' and '.join(finite)}:", *("    " + line for line in lines), "else:", "    " + product]
+        lines = [product] if b.ndim == 1 else by_lanes
     return written(
         [
             f"u, v = {text_of_values('a', by_a)}, {text_of_values('b', by_b)}",
