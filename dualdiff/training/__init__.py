@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from .comparing import Comparison as Comparison
+from .comparing import StepErrors as StepErrors
+from .comparing import compare_gradients as compare_gradients
+from .comparing import step_size_errors as step_size_errors
 from .fit import Fit as Fit
 from .fit import fit as fit
 from .fit import predict as predict
@@ -13,6 +17,12 @@ from .optimizers import GradientDescent as GradientDescent
 from .optimizers import Momentum as Momentum
 from .optimizers import RMSprop as RMSprop
 from .optimizers import State as State
+from .race import RACERS as RACERS
+from .race import TEST_FUNCTIONS as TEST_FUNCTIONS
+from .race import Race as Race
+from .race import TestFunction as TestFunction
+from .race import descent_path as descent_path
+from .race import race as race
 from .schedules import Constant as Constant
 from .schedules import CosineDecay as CosineDecay
 from .schedules import StepDecay as StepDecay
