@@ -88,10 +88,10 @@ class LevenbergMarquardt(LeastSquaresSolver):
         else:
             radius = 2 * length if lagrange == 0 or ratio >= 0.75 else region.radius
         region = Region(radius, region.scale)
+        if abs(actual) <= self.reduction_tolerance and predicted <= self.reduction_tolerance:
+            return there, region, SMALL_REDUCTION  # rounding hides which is lower: the step knows better
         if ratio >= 1e-4:
             at = there
-        if abs(actual) <= self.reduction_tolerance and predicted <= self.reduction_tolerance and ratio <= 2:
-            return at, region, SMALL_REDUCTION
         if radius <= self.step_tolerance * np.linalg.norm(region.scale * at.theta):
             return at, region, SMALL_REGION
         return at, region, None
