@@ -43,7 +43,7 @@ def plot_losses(histories: Mapping[str, Any], ax: Any = None) -> Any:
     'log'
     """
     ax = _axes(ax)
-    curves = {name: np.asarray(getattr(history, "history", history), dtype=float) for name, history in histories.items()}
+    curves = {name: np.asarray(getattr(given, "history", given), dtype=float) for name, given in histories.items()}
     for name, losses in curves.items():
         ax.plot(np.arange(1, len(losses) + 1), losses, label=name, linewidth=1.5)
     if all((losses > 0).all() for losses in curves.values()):

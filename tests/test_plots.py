@@ -24,7 +24,8 @@ def losses(ax):
 
 def paths(ax):
     f = TEST_FUNCTIONS["himmelblau"]
-    steps = {"plain": descent_path(f, [0, 0], GradientDescent(0.01), 20), "Newton": descent_path(f, [0, 0], Newton(), 9)}
+    optimizers = {"plain": GradientDescent(0.01), "Newton": Newton()}
+    steps = {name: descent_path(f, [0, 0], optimizer, 20) for name, optimizer in optimizers.items()}
     return plots.plot_paths(f, steps, f.window, f.minima, ax=ax)
 
 

@@ -233,7 +233,7 @@ def test_steps_of_a_tuple_are_those_of_its_parts():
         alone, _ = optimizer.step(params[0], gradient[0], optimizer.init(params[0]))
         np.testing.assert_array_equal(matrix, alone)
         assert number > 0.5
-        assert state.count == 1
+        assert state.steps == 1
     np.testing.assert_array_equal(params[0], copy)
 
 

@@ -79,7 +79,8 @@ class Comparison:
 
         body = "".join(line((*row.cells, row.remark), "td") for row in self.rows)
         head = line(("method", "error", "a call", ""), "th")
-        return f"<table><caption>{html.escape(self.caption)}</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
+        caption = f"<caption>{html.escape(self.caption)}</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
 def compare_gradients(f: Callable[[Any], Any], x: Any) -> Comparison:

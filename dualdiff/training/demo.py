@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import plots
 from ..rules import logistic, softplus
 from .fit import Fit, fit, predict
 from .least_squares import LevenbergMarquardt
@@ -138,7 +139,7 @@ def train(
 def _report(task: Task, data: Data, result: Fit, least_squares: bool) -> str:
     """The loss as it fell, why it stopped, the score, and the parameters."""
     losses = result.history / len(data.y) if least_squares else result.history
-    shown = sorted({*np.unique(np.geomspace(1, max(1, result.epochs), 10).astype(int))} & {*range(1, result.epochs + 1)})
+    shown = np.unique(np.geomspace(1, result.epochs, 10).astype(int)) if result.epochs else ()
     lines = ["epoch  loss"]
     lines += [f"{k:5d}  {losses[k - 1]:.6g}" for k in shown]
     prediction = predict(linear, result, data.X)
@@ -171,7 +172,7 @@ def train_command(parser: Any, arguments: Sequence[str]) -> str:
             options.data, options.optimizer, options.epochs, options.batch_size, options.learning_rate, options.seed
         )
         if options.plot:
-            _save(options.plot, lambda plots, ax: plots.plot_losses({options.optimizer: result}, ax=ax))
+            _save(options.plot, lambda ax: plots.plot_losses({options.optimizer: result}, ax=ax))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
     return table
@@ -189,29 +190,27 @@ def race_command(parser: Any, arguments: Sequence[str]) -> str:
     try:
         outcome = race(options.function, steps=options.steps)
         if options.plot:
-            _save(options.plot, lambda plots, ax: _plot_race(plots, outcome, ax))
+            _save(options.plot, lambda ax: _plot_race(outcome, ax))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
     return repr(outcome)
 
 
-def _plot_race(plots: Any, outcome: Race, ax: Any) -> None:
+def _plot_race(outcome: Race, ax: Any) -> None:
     function = outcome.function
     paths = {name: outcome.paths[name] for name in outcome.ranking}
     plots.plot_paths(function, paths, function.window, function.minima, ax=ax)
     ax.set_title(function.name)
 
 
-def _save(file: str, draw: Callable[[Any, Any], Any]) -> None:
+def _save(file: str, draw: Callable[[Any], Any]) -> None:
     """A picture in a file, drawn without a window."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('pictures are drawn by matplotlib: pip install "numba-dualdiff[plot]"') from error
-    from .. import plots
-
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
-    draw(plots, figure.add_subplot())
+    draw(figure.add_subplot())
     figure.savefig(file, dpi=120)

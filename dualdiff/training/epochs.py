@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import value_and_gradient
 from .optimizers import Optimizer
 from .parameters import is_compiled
-from .schedules import Schedule
 
 NOT_FINITE = -1
-"""What an epoch returns in place of the number of steps if it stopped at a loss or at parameters that are not finite."""
+"""What an epoch returns in place of the number of steps if the loss or the parameters were not finite."""
 
 
 def shuffle(order: Any, rng: Any) -> None:
@@ -47,10 +47,10 @@ def _all_finite(theta: Any) -> Any:
 
 
 def _all_finite_in_a_loop(theta: Any) -> Any:
+    finite = True
     for i in range(theta.size):
-        if not np.isfinite(theta[i]):
-            return False
-    return True
+        finite &= np.isfinite(theta[i])
+    return finite
 
 
 def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
@@ -62,7 +62,9 @@ def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all
     written to. Returns the mean of the batches' losses and the number of steps made.
     """
 
-    def epoch(theta, moments, count, good, good_moments, data, rows, batch, batch_rows, order, rng, numbers, rates):  # type: ignore[no-untyped-def]
+    def epoch(  # type: ignore[no-untyped-def]
+        theta, moments, count, good, good_moments, data, rows, batch, batch_rows, order, rng, numbers, rates
+    ):
         X, y = data
         X_batch, y_batch = batch
         n, size = order.size, len(X_batch)
@@ -95,15 +97,12 @@ def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all
 
 def epoch_of(objective: Any, optimizer: Optimizer, chunk: int | None) -> Callable[..., Any]:
     """The epoch of an objective: a function of flat parameters, X and y."""
-    return _epoch_of(objective, type(optimizer), type(optimizer.schedule), chunk)
+    return _epoch_of(objective, type(optimizer).update, type(optimizer.schedule).formula, chunk)
 
 
 @functools.cache
-def _epoch_of(objective: Any, optimizer: type[Optimizer], schedule: type[Schedule], chunk: int | None) -> Any:
-    from .. import value_and_gradient
-
+def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[..., Any], chunk: int | None) -> Any:
     derivative = value_and_gradient(objective, chunk=chunk)
-    update, formula = optimizer.update, schedule.formula
     if not is_compiled(objective):
 
         def quietly(*args: Any) -> Any:
@@ -121,12 +120,12 @@ def _epoch_of(objective: Any, optimizer: type[Optimizer], schedule: type[Schedul
     from numba import njit
 
     options = {"nogil": True, "error_model": "numpy"}
-    update, formula = njit(**options)(update), njit(**options)(formula)
+    update_one, rate = njit(**options)(update), njit(**options)(formula)
 
     def advance_in_a_loop(theta, gradient, moments, count, numbers, rates):  # type: ignore[no-untyped-def]
-        eta = formula(float(count), *rates)
+        eta = rate(float(count), *rates)
         for i in range(theta.size):
-            update(i, theta, gradient, moments, eta, float(count + 1), *numbers)
+            update_one(i, theta, gradient, moments, eta, float(count + 1), *numbers)
         return count + 1
 
     parts = (_gather_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)

@@ -194,17 +194,23 @@ def _as_data(data: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _epochs(
-    function: Any, optimizer: Optimizer, at: _Progress, X: np.ndarray, y: np.ndarray, size: int, rng: np.random.Generator
+    function: Any,
+    optimizer: Optimizer,
+    at: _Progress,
+    X: np.ndarray,
+    y: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[_Progress, str | None]]:
     """The state after each epoch, and why there is no other."""
     theta = at.theta.copy()
     state = optimizer.init(theta) if at.state is None else at.state
     optimizer.check_state(state, theta.size)
-    count, moments = state.count, state.moments.copy()
+    count, moments = state.steps, state.moments.copy()
     wide = min(WIDEST, 1 << (theta.size - 1).bit_length()) if is_compiled(function) else None
     epoch = epoch_of(function, optimizer, wide)
     batch = np.empty_like(X, shape=(size, *X.shape[1:])), np.empty_like(y, shape=(size, *y.shape[1:]))
-    rows, batch_rows = ((X.reshape(len(X), -1), y.reshape(len(y), -1)), tuple(b.reshape(size, -1) for b in batch))
+    rows, batch_rows = (tuple(part.reshape(len(part), -1) for part in pair) for pair in ((X, y), batch))
     order = np.arange(len(X))
     good, good_moments = theta.copy(), moments.copy()
     fixed = (good, good_moments, (X, y), rows, batch, batch_rows, order, rng)

@@ -10,9 +10,9 @@ import numpy as np
 
 from .checks import as_count, check_fraction, check_positive
 from .parameters import Layout, Parameters, of_flat
-from .solvers import Evaluate, LeastSquaresSolver, Residuals, iterate
+from .solvers import TOO_FLAT_TO_TELL, Evaluate, LeastSquaresSolver, Residuals, iterate
 
-SMALL_REDUCTION = "converged: the relative reduction of the sum of squares, actual and predicted, is small"
+SMALL_REDUCTION = "converged: the sum of squares can hardly be reduced"
 SMALL_REGION = "converged: the trust region is small"
 ORTHOGONAL = "converged: the residuals are orthogonal to the columns of the Jacobian"
 NO_RESIDUALS = "converged: the residuals are zero"
@@ -36,8 +36,8 @@ class LevenbergMarquardt(LeastSquaresSolver):
     Parameters
     ----------
     factor : the first radius, as a multiple of the scaled norm of the parameters.
-    reduction_tolerance : iterations end when the sum of squares falls, and was predicted to fall, by less
-        than this part of it;
+    reduction_tolerance : iterations end when the sum of squares is predicted to fall by less than this part
+        of it, and does nothing else;
     step_tolerance : when the region is smaller than this part of the parameters;
     angle_tolerance : or when the cosine of the angle between the residuals and each column of the Jacobian is
         at most this.
@@ -51,7 +51,7 @@ class LevenbergMarquardt(LeastSquaresSolver):
     """
 
     factor: float = 100.0
-    reduction_tolerance: float = 1e-15
+    reduction_tolerance: float = 1e-18
     step_tolerance: float = 1e-12
     angle_tolerance: float = 1e-15
 
@@ -80,6 +80,8 @@ class LevenbergMarquardt(LeastSquaresSolver):
         actual = 1 - there.value / norm**2 if there.is_finite and there.value < 100 * norm**2 else -1.0
         predicted = linear + 2 * damping
         ratio = actual / predicted if predicted > 0 else 0.0
+        if max(abs(actual), predicted) <= TOO_FLAT_TO_TELL:
+            ratio = 1.0  # rounding hides which is lower: the linear model knows better
 
         if ratio <= 0.25:
             slope = -(linear + damping)
@@ -88,10 +90,10 @@ class LevenbergMarquardt(LeastSquaresSolver):
         else:
             radius = 2 * length if lagrange == 0 or ratio >= 0.75 else region.radius
         region = Region(radius, region.scale)
-        if abs(actual) <= self.reduction_tolerance and predicted <= self.reduction_tolerance:
-            return there, region, SMALL_REDUCTION  # rounding hides which is lower: the step knows better
         if ratio >= 1e-4:
             at = there
+        if max(abs(actual), predicted) <= TOO_FLAT_TO_TELL and predicted <= self.reduction_tolerance:
+            return at, region, SMALL_REDUCTION
         if radius <= self.step_tolerance * np.linalg.norm(region.scale * at.theta):
             return at, region, SMALL_REGION
         return at, region, None
@@ -208,13 +210,15 @@ def least_squares(
         raise TypeError(f"solver must be LevenbergMarquardt() or GaussNewton(), not {type(solver).__name__}")
     layout = Layout.of(params)
     function = of_flat(residuals, layout, len(data))
+    most = as_count(iterations, "iterations")
     theta, history, reason = layout.flat(params), [], "all iterations are done"
-    for theta, value, _, stopped in iterate(function, solver, theta, data):
+    for at_theta, value, _, stopped in iterate(function, solver, theta, data):
+        theta = at_theta
         if stopped is not None:
             reason = stopped
             break
         history.append(value)
-        if len(history) == as_count(iterations, "iterations"):
+        if len(history) == most:
             break
     at = solver.evaluation(function, data)(theta)
     return LeastSquares(layout.unflat(theta), at.residuals, at.jacobian, np.array(history), reason)

@@ -25,7 +25,7 @@ from .schedules import Schedule, as_schedule
 class State(NamedTuple):
     """What an optimizer remembers from step to step."""
 
-    count: int
+    steps: int
     """How many steps it has made."""
 
     moments: np.ndarray
@@ -105,7 +105,7 @@ class Optimizer:
             raise ValueError(f"the gradient has shapes {Layout.of(gradient)}, the parameters have {layout}")
         theta, moments = layout.flat(params), state.moments.copy()
         self.check_state(state, layout.size)
-        count = self.advance(theta, layout.flat(gradient), moments, state.count)
+        count = self.advance(theta, layout.flat(gradient), moments, state.steps)
         return layout.unflat(theta), State(count, moments)
 
     def advance(self, theta: np.ndarray, gradient: np.ndarray, moments: np.ndarray, count: int) -> int:

@@ -37,7 +37,8 @@ class Layout:
         """
         is_tuple = isinstance(params, tuple)
         parts = params if is_tuple else (params,)
-        shapes = tuple(np.shape(as_input(part, f"params[{i}]" if is_tuple else "params")) for i, part in enumerate(parts))
+        names = [f"params[{i}]" for i in range(len(parts))] if is_tuple else ["params"]
+        shapes = tuple(np.shape(as_input(part, name)) for part, name in zip(parts, names, strict=True))
         if not is_tuple and shapes == ((),):
             raise ValueError("params must be an array or a tuple of arrays and numbers, not one number")
         if sum(map(math.prod, shapes)) == 0:
@@ -99,7 +100,7 @@ def is_compiled(*functions: Any) -> bool:
     compiled = [f for f in functions if is_compiled(f)]
     if compiled and len(compiled) < len(functions):
         plain = next(f for f in functions if f not in compiled)
-        raise TypeError(f"{compiled[0].__name__} is an @njit function and {plain.__name__} is not: compile both or none")
+        raise TypeError(f"{compiled[0].__name__} is an @njit function, {plain.__name__} is not: compile both or none")
     return bool(compiled)
 
 

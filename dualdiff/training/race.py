@@ -104,10 +104,10 @@ def descent_path(f: Callable[[Any], Any], start: Any, optimizer: Any, steps: int
     as_count(steps, "steps")
     path = [theta]
     if isinstance(optimizer, Solver):
-        for theta, _, _, stopped in iterate(f, optimizer, theta, ()):
+        for point, _, _, stopped in iterate(f, optimizer, theta, ()):
             if stopped is not None or len(path) > steps:
                 break
-            path.append(theta)
+            path.append(point)
         return np.array(path)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be one of dualdiff.training, not {type(optimizer).__name__}")
@@ -162,7 +162,9 @@ class Race:
         return "\n".join([head, "", *lines])
 
 
-def race(function: TestFunction | str = "rosenbrock", optimizers: dict[str, Any] | None = None, steps: int = 1000) -> Race:
+def race(
+    function: TestFunction | str = "rosenbrock", optimizers: dict[str, Any] | None = None, steps: int = 1000
+) -> Race:
     """Let optimizers run from the same start.
 
     Parameters

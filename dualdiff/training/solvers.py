@@ -26,6 +26,9 @@ NOT_FINITE_AT_START = "the loss or its derivatives are not finite at the start"
 SUFFICIENT = 1e-4
 """The part of the decrease promised by the slope that a step has to bring (Armijo 1966)."""
 
+TOO_FLAT_TO_TELL = 1e-10
+"""Relative differences of the loss that may be rounding: its terms may be that much larger than their sum."""
+
 HALVINGS = 50
 """How often a step is halved at most."""
 
@@ -126,7 +129,7 @@ def along(
     """
     small = np.linalg.norm(direction) <= tolerance * (np.linalg.norm(at.theta) + tolerance)
     nothing_to_gain = promised <= tolerance**2 * abs(at.value)
-    too_flat_to_tell = promised <= 1e-10 * abs(at.value)
+    too_flat_to_tell = promised <= TOO_FLAT_TO_TELL * abs(at.value)
     finite = False
     for _ in range(HALVINGS):
         there = evaluate(at.theta + rate * direction)

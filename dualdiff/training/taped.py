@@ -65,10 +65,10 @@ def _call(name: str, args: Any, kwargs: Any, numbers: bool = False) -> Any:
     def tensor(x: Any) -> Any:
         if isinstance(x, Taped):
             return x.tensor
-        if isinstance(x, np.ndarray) or (numbers and isinstance(x, (int, float, np.generic))):
-            return torch.as_tensor(x, dtype=torch.float64)
-        if isinstance(x, (list, tuple)):
+        if isinstance(x, (list, tuple)) and any(isinstance(part, Taped) for part in x):
             return type(x)(map(tensor, x))
+        if isinstance(x, (np.ndarray, list)) or (numbers and isinstance(x, (int, float, np.generic))):
+            return torch.as_tensor(x, dtype=torch.float64)
         return x
 
     return Taped(function(*map(tensor, args), **{key: tensor(x) for key, x in kwargs.items()}))
