@@ -155,7 +155,7 @@ def plot_step_errors(errors: StepErrors, ax: Any = None) -> Any:
     ax.set_xlabel("step h")
     ax.set_ylabel("relative error of the derivative")
     ax.grid(alpha=0.3)
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=3, frameon=False, borderaxespad=0.0)
+    ax.legend(loc="upper center")  # between the arms of the U
     return ax
 
 
