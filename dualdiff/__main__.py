@@ -42,7 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         differentiate(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {}
+def train(arguments: Sequence[str]) -> None:
+    """Train a model on real data and print how it went."""
+    from .training.demo import train_command
+
+    print(train_command(Parser(f"{PROGRAM} train", allow_abbrev=False), arguments))
+
+
+def race(arguments: Sequence[str]) -> None:
+    """Let optimizers run down a test function and print who arrives when."""
+    from .training.demo import race_command
+
+    print(race_command(Parser(f"{PROGRAM} race", allow_abbrev=False), arguments))
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"train": train, "race": race}
 """Commands by name. An expression stands without one."""
 
 
@@ -55,7 +69,8 @@ def differentiate(arguments: Sequence[str]) -> None:
         PROGRAM,
         allow_abbrev=False,
         description="Print the value of an expression and its exact partial derivatives.",
-        epilog=f'example: {PROGRAM} "log(x1) + x1*x2 - sin(x2)" x1=2 x2=5 --compare',
+        epilog=f'example: {PROGRAM} "log(x1) + x1*x2 - sin(x2)" x1=2 x2=5 --compare; '
+        f"other commands: {', '.join(COMMANDS)}",
     )
     parser.add_argument("expression", help="a formula in Python's notation; functions by their NumPy or math names")
     parser.add_argument("values", nargs="*", metavar="name=number", help="a value for each variable; pi/2 is a number")

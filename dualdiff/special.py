@@ -36,7 +36,7 @@ def power_slope(x, p):
     # 3. x = 0 or infinite: so is the power
     # 4. x^p near overflow or underflow: by halves
     if p == np.trunc(p) and np.absolute(p) < 2.0**52:
-        k = p // 2
+        k = np.floor(p / 2)
         return p * x**k * x ** (p - k - 1) if p != 0 or x == 0 else 0.0
     y = x**p
     if 1e-290 < y < 1e300:

@@ -114,6 +114,81 @@ def test_as_a_process_without_numba():
     assert watched.stdout.splitlines()[-1] == "False"
 
 
+# --- training -----------------------------------------------------------------------------------
+
+
+def test_train(capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "losses.png"
+    output = lines(capsys, "train", "--data", "diabetes", "--optimizer", "adam", "--epochs", "100", "--plot", str(file))
+    assert output[0].split() == ["epoch", "loss"]
+    epochs, losses = zip(*(map(float, line.split()) for line in output[1 : output.index("")]), strict=True)
+    assert (epochs[0], epochs[-1]) == (1, 100)
+    assert list(losses) == sorted(losses, reverse=True)
+    assert "stopped: all epochs are done" in output
+    assert next(float(line.split()[1]) for line in output if line.startswith("R^2:")) > 0.51
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_train_in_batches_and_a_classifier(capsys):
+    pytest.importorskip("sklearn")
+    batches = ["train", "--batch-size", "50", "--epochs", "3", "--seed"]
+    assert lines(capsys, *batches, "1") == lines(capsys, *batches, "1") != lines(capsys, *batches, "2")
+    output = lines(capsys, "train", "--data", "breast-cancer", "--optimizer", "newton")
+    assert "stopped: converged: the step is small" in output
+    assert next(float(line.split()[1]) for line in output if line.startswith("accuracy:")) > 0.97
+
+
+def test_race(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "paths.png"
+    head, blank, header, *rows = lines(capsys, "race", "beale", "--steps", "50", "--plot", str(file))
+    assert head.startswith("beale from (1, 1), at most 50 steps")
+    assert (blank, header.split()) == ("", ["optimizer", "steps", "value", "distance"])
+    assert len(rows) == 7
+    assert {len(row) for row in rows} == {len(header)}
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+TRAINING_MISTAKES = [
+    (["train", "--data", "iris"], "argument --data: invalid choice"),
+    (["train", "--optimizer", "sgd"], "argument --optimizer: invalid choice"),
+    (["train", "--epochs", "0"], "epochs must be an integer, at least 1"),
+    (["train", "--learning-rate", "-1"], "learning_rate must be positive"),
+    (["train", "--optimizer", "levenberg-marquardt", "--learning-rate", "1"], "leave --learning-rate out"),
+    (["train", "--optimizer", "newton", "--batch-size", "10"], "Newton takes the whole set"),
+    (["train", "--data", "breast-cancer", "--optimizer", "gauss-newton"], "take newton"),
+    (["train", "--plot", "nowhere/picture.png"], "nowhere/picture.png"),
+    (["race", "ackley"], "argument function: invalid choice"),
+    (["race", "--steps", "0"], "steps must be an integer, at least 1"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), TRAINING_MISTAKES, ids=[" ".join(a) for a, _ in TRAINING_MISTAKES])
+def test_mistakes_in_training_get_one_line_and_status_2(capsys, arguments, message):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert (leaving.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"python -m dualdiff {arguments[0]}: ")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "arguments"), [("sklearn", "examples", ["train"]), ("matplotlib", "plot", ["race", "--plot"])]
+)
+def test_a_missing_package_is_named_with_its_extra(capsys, monkeypatch, package, extra, arguments):
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert f'pip install "numba-dualdiff[{extra}]"' in capsys.readouterr().err
+
+
 # --- what it says to mistakes -----------------------------------------------------------------
 
 MISTAKES = [

@@ -88,6 +88,13 @@ def test_fifty_digits(name):
         assert abs(second - expected_second) <= (1 + abs(expected_second)) * mpmath.mpf(10) ** -46
 
 
+def test_whole_powers_in_mpmath():
+    with mpmath.workdps(50):
+        x = Dual(mpmath.mpf(3) / 7, (mpmath.mpf(1),))
+        for n in (2, 3, -2):
+            assert abs((x**n).tangents[0] - n * (mpmath.mpf(3) / 7) ** (n - 1)) < mpmath.mpf(10) ** -47
+
+
 @pytest.mark.parametrize("name", ["hypot", "arctan2", "logaddexp", "power", "divide", "maximum"])
 def test_fifty_digits_of_two_arguments(name):
     function = FUNCTIONS[name]

@@ -1,0 +1,184 @@
+"""Pictures of training: needs matplotlib (``pip install "numba-dualdiff[plot]"``).
+
+Each function draws into ``ax``, the current axes unless given, and returns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import value_and_derivative
+from .training.comparing import StepErrors
+
+Limits = tuple[float, float]
+
+_START = {"marker": "o", "color": "black", "markersize": 5, "linestyle": "none", "zorder": 4}
+_GOAL = {"marker": "*", "color": "black", "markersize": 11, "linestyle": "none", "zorder": 4}
+
+
+def _axes(ax: Any) -> Any:
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError('pictures are drawn by matplotlib: pip install "numba-dualdiff[plot]"') from error
+    return pyplot.gca()
+
+
+def plot_losses(histories: Mapping[str, Any], ax: Any = None) -> Any:
+    """The loss of several trainings, epoch by epoch.
+
+    Parameters
+    ----------
+    histories : by the name to show: a ``Fit``, or an array of losses. Losses that are all positive are drawn on
+        a logarithmic scale.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> plot_losses({"Adam": [1.0, 0.1, 0.01]}).get_yscale()
+    'log'
+    """
+    ax = _axes(ax)
+    curves = {name: np.asarray(getattr(given, "history", given), dtype=float) for name, given in histories.items()}
+    for name, losses in curves.items():
+        ax.plot(np.arange(1, len(losses) + 1), losses, label=name, linewidth=1.5)
+    if all((losses > 0).all() for losses in curves.values()):
+        ax.set_yscale("log")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("loss")
+    ax.grid(alpha=0.3)
+    ax.legend(loc="upper right")
+    return ax
+
+
+def plot_paths(
+    f: Callable[[Any], Any],
+    paths: Mapping[str, Any],
+    window: tuple[Limits, Limits] | None = None,
+    minima: Any = (),
+    ax: Any = None,
+) -> Any:
+    """Paths of optimizers over the contours of a function of two variables.
+
+    Parameters
+    ----------
+    f : takes an array whose first axis has length 2 and returns a number for each pair.
+    paths : arrays of shape (steps, 2), by the name to show, as ``descent_path`` gives them.
+    window : the limits of both variables; around the paths unless given. Paths are cut off there.
+    minima : points to mark with a star.
+    """
+    ax = _axes(ax)
+    routes = {name: np.asarray(path, dtype=float).reshape(-1, 2) for name, path in paths.items()}
+    (left, right), (low, high) = _window(routes) if window is None else window
+    x, y = np.meshgrid(np.linspace(left, right, 201), np.linspace(low, high, 201))
+    with np.errstate(all="ignore"):
+        z = np.asarray(f(np.array([x, y])), dtype=float)
+    ax.contour(x, y, z, levels=_levels(z), cmap="Greys_r", linewidths=0.7, alpha=0.7, zorder=1)
+    for name, path in routes.items():
+        few = len(path) <= 60
+        ax.plot(*path.T, label=name, linewidth=1.6, marker="." if few else "", markersize=5, zorder=3)
+    for path in {tuple(path[0]) for path in routes.values()}:
+        ax.plot(*path, **_START)
+    for point in minima:
+        ax.plot(*point, **_GOAL)
+    ax.set_xlim(left, right)
+    ax.set_ylim(low, high)
+    ax.set_xlabel("x1")
+    ax.set_ylabel("x2")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, frameon=False)
+    return ax
+
+
+def _window(routes: Mapping[str, np.ndarray]) -> tuple[Limits, Limits]:
+    points = np.concatenate(list(routes.values()))
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.15 * np.max(high - low) or 1.0
+    (left, bottom), (right, top) = low - margin, high + margin
+    return (left, right), (bottom, top)
+
+
+def _levels(z: np.ndarray) -> np.ndarray:
+    """Levels that lie close at the bottom, where paths end, and go up to most of what is seen."""
+    finite = z[np.isfinite(z)]
+    bottom, top = finite.min(), np.quantile(finite, 0.98)
+    spread = top - bottom or 1.0
+    return bottom + spread * np.linspace(0.02, 1.0, 18) ** 3
+
+
+def plot_learning_rates(
+    f: Callable[[Any], Any],
+    paths: Mapping[str, Any],
+    window: Limits,
+    ax: Any = None,
+) -> Any:
+    """Descents along a function of one variable: too small a learning rate, a good one, too large a one.
+
+    Parameters
+    ----------
+    f : takes an array of shape (1,) or (1, m) and returns a number or m of them.
+    paths : arrays of shape (steps, 1), by the name to show.
+    window : the limits of the variable.
+    """
+    ax = _axes(ax)
+    x = np.linspace(*window, 401)
+    y = np.asarray(f(x[None]), dtype=float)
+    ax.plot(x, y, color="black", linewidth=1)
+    for name, path in paths.items():
+        t = np.ravel(path)
+        t = t[(t >= window[0]) & (t <= window[1])]
+        ax.plot(t, np.asarray(f(t[None]), dtype=float), marker="o", markersize=4, linewidth=1.2, label=name)
+    height = y.max() - y.min()
+    ax.set_xlim(*window)
+    ax.set_ylim(y.min() - 0.05 * height, y.max() + 0.25 * height)  # the legend stands above the curve
+    ax.set_xlabel("parameter")
+    ax.set_ylabel("loss")
+    ax.legend(loc="upper center", ncols=min(3, len(paths)), frameon=False)
+    return ax
+
+
+def plot_step_errors(errors: StepErrors, ax: Any = None) -> Any:
+    """The error of finite differences by their step, a U in logarithmic scales, and that of dual numbers, a line.
+
+    ``errors`` comes from ``training.step_size_errors``. An error of zero is drawn at the rounding unit.
+    """
+    ax = _axes(ax)
+    unit = np.finfo(float).eps / 2
+    for name, line in (("forward differences", errors.forward), ("central differences", errors.central)):
+        ax.plot(errors.steps, np.maximum(line, unit), label=name, marker=".", markersize=4, linewidth=1.2)
+    ax.plot(errors.steps, np.full(errors.steps.shape, max(errors.dual, unit)), label="dual numbers", linewidth=2)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("step h")
+    ax.set_ylabel("relative error of the derivative")
+    ax.grid(alpha=0.3)
+    ax.legend(loc="upper center")  # between the arms of the U
+    return ax
+
+
+def plot_tangent(f: Callable[[Any], Any], at: float, window: Limits, ax: Any = None) -> Any:
+    """A curve and its tangent at a point.
+
+    Parameters
+    ----------
+    f : a function of one number that also takes arrays.
+    at : where the tangent touches.
+    window : the limits of the variable.
+    """
+    ax = _axes(ax)
+    value, slope = value_and_derivative(f)(float(at))
+    x = np.linspace(*window, 401)
+    y = np.asarray(f(x), dtype=float)
+    ax.plot(x, y, label="f", linewidth=1.8)
+    ax.plot(x, value + slope * (x - at), label=f"tangent, slope {float(slope):.4g}", linewidth=1.2, linestyle="--")
+    ax.plot([at], [value], **_START)
+    height = np.ptp(y) or 1.0
+    ax.set_xlim(*window)
+    ax.set_ylim(y.min() - 0.15 * height, y.max() + 0.15 * height)
+    ax.set_xlabel("x")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax

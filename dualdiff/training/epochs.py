@@ -1,0 +1,132 @@
+"""One pass over the data in mini-batches: shuffle, gather, differentiate, step.
+
+``epoch_of`` gives it as one function. Python runs that with NumPy's functions on whole arrays; for an
+``@njit`` objective the same text is compiled as a whole, with loops in their place, and allocates
+nothing but what the derivative of the objective does.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import value_and_gradient
+from .optimizers import Optimizer
+from .parameters import is_compiled
+
+NOT_FINITE = -1
+"""What an epoch returns in place of the number of steps if the loss or the parameters were not finite."""
+
+
+def shuffle(order: Any, rng: Any) -> None:
+    """Shuffle the integers in place (Fisher and Yates 1938, Durstenfeld 1964).
+
+    Not NumPy's shuffle: compiled, that takes five times as long.
+    """
+    for k in range(order.size - 1, 0, -1):
+        j = int(rng.random() * (k + 1))
+        order[k], order[j] = order[j], order[k]
+
+
+def _gather_rows(rows: Any, chosen: Any, out: Any) -> None:
+    np.take(rows, chosen, axis=0, out=out)
+
+
+def _gather_in_loops(rows: Any, chosen: Any, out: Any) -> None:
+    for i in range(chosen.size):
+        k = chosen[i]
+        for j in range(rows.shape[1]):
+            out[i, j] = rows[k, j]
+
+
+def _all_finite(theta: Any) -> Any:
+    return np.isfinite(theta).all()
+
+
+def _all_finite_in_a_loop(theta: Any) -> Any:
+    finite = True
+    for i in range(theta.size):
+        finite &= np.isfinite(theta[i])
+    return finite
+
+
+def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
+    """An epoch, put together from these functions.
+
+    Its arguments: the flat parameters, the moments and the number of steps made; two arrays for the last
+    good parameters and moments; the data, once as the objective takes them and once as rows; buffers for
+    a batch, likewise; the order of the samples; and a random generator. The parameters and moments are
+    written to. Returns the mean of the batches' losses and the number of steps made.
+    """
+
+    def epoch(  # type: ignore[no-untyped-def]
+        theta, moments, count, good, good_moments, data, rows, batch, batch_rows, order, rng, numbers, rates
+    ):
+        X, y = data
+        X_batch, y_batch = batch
+        n, size = order.size, len(X_batch)
+        if size < n:
+            for i in range(n):
+                order[i] = i
+            shuffle(order, rng)
+        total = 0.0
+        for start in range(0, n, size):
+            stop = min(start + size, n)
+            if size < n:
+                gather(rows[0], order[start:stop], batch_rows[0][: stop - start])
+                gather(rows[1], order[start:stop], batch_rows[1][: stop - start])
+                value, gradient = value_and_gradient(theta, X_batch[: stop - start], y_batch[: stop - start])
+            else:
+                value, gradient = value_and_gradient(theta, X, y)
+            if np.isfinite(value):
+                good[:] = theta
+                good_moments[:] = moments
+                count = advance(theta, gradient, moments, count, numbers, rates)
+            if not (np.isfinite(value) and all_finite(theta)):
+                theta[:] = good
+                moments[:] = good_moments
+                return total, NOT_FINITE
+            total += value * (stop - start) / n
+        return total, count
+
+    return epoch
+
+
+def epoch_of(objective: Any, optimizer: Optimizer, chunk: int | None) -> Callable[..., Any]:
+    """The epoch of an objective: a function of flat parameters, X and y."""
+    return _epoch_of(objective, type(optimizer).update, type(optimizer.schedule).formula, chunk)
+
+
+@functools.cache
+def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[..., Any], chunk: int | None) -> Any:
+    derivative = value_and_gradient(objective, chunk=chunk)
+    if not is_compiled(objective):
+
+        def quietly(*args: Any) -> Any:
+            with np.errstate(all="ignore"):  # the epoch looks at the result
+                return derivative(*args)
+
+        def advance(theta: Any, gradient: Any, moments: Any, count: Any, numbers: Any, rates: Any) -> Any:
+            with np.errstate(all="ignore"):
+                eta = formula(float(count), *rates)
+                update(slice(None), theta, gradient, moments, eta, float(count + 1), *numbers)
+            return count + 1
+
+        return _epoch(quietly, _gather_rows, shuffle, advance, _all_finite)
+
+    from numba import njit
+
+    options = {"nogil": True, "error_model": "numpy"}
+    update_one, rate = njit(**options)(update), njit(**options)(formula)
+
+    def advance_in_a_loop(theta, gradient, moments, count, numbers, rates):  # type: ignore[no-untyped-def]
+        eta = rate(float(count), *rates)
+        for i in range(theta.size):
+            update_one(i, theta, gradient, moments, eta, float(count + 1), *numbers)
+        return count + 1
+
+    parts = (_gather_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)
+    return njit(**options)(_epoch(derivative, *(njit(**options)(part) for part in parts)))

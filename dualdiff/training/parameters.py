@@ -1,0 +1,133 @@
+"""Parameters as one flat array, which is what derivatives are taken by and optimizers write to."""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..inputs import as_input
+
+Parameters = Any
+"""An array, or a tuple of arrays and numbers."""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The structure of parameters: the shapes of the arrays, in order, and whether they stand in a tuple."""
+
+    shapes: tuple[Shape, ...]
+    is_tuple: bool
+
+    @classmethod
+    def of(cls, params: Parameters) -> Layout:
+        """The layout of these parameters.
+
+        Raises
+        ------
+        TypeError : they are not real arrays or numbers.
+        ValueError : there are none, or one is a single number outside of a tuple.
+        """
+        is_tuple = isinstance(params, tuple)
+        parts = params if is_tuple else (params,)
+        names = [f"params[{i}]" for i in range(len(parts))] if is_tuple else ["params"]
+        shapes = tuple(np.shape(as_input(part, name)) for part, name in zip(parts, names, strict=True))
+        if not is_tuple and shapes == ((),):
+            raise ValueError("params must be an array or a tuple of arrays and numbers, not one number")
+        if sum(map(math.prod, shapes)) == 0:
+            raise ValueError("there are no parameters: params is empty")
+        return cls(shapes, is_tuple)
+
+    def __str__(self) -> str:
+        return str(self.shapes if self.is_tuple else self.shapes[0])
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(map(math.prod, self.shapes))
+
+    def flat(self, params: Parameters) -> np.ndarray:
+        """A new array of float64, of shape (size,), that holds the parameters."""
+        parts = params if self.is_tuple else (params,)
+        return np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in parts])
+
+    def unflat(self, theta: np.ndarray) -> Parameters:
+        """The parameters in a flat array, as arrays and numbers of their own."""
+        unpack = function_from(f"def unpack(theta):\n    return {self.text}\n", "unpack", {})
+        parts = unpack(np.array(theta))
+        return parts if self.is_tuple else parts.copy()
+
+    @property
+    def text(self) -> str:
+        """The parameters as an expression of the flat array ``theta``, for Python and for Numba."""
+        parts, start = [], 0
+        for shape in self.shapes:
+            stop = start + math.prod(shape)
+            parts.append(f"theta[{start}:{stop}]" + (f".reshape({shape})" if len(shape) > 1 else ""))
+            parts[-1] = parts[-1] if shape else f"theta[{start}]"
+            start = stop
+        return f"({', '.join(parts)},)" if self.is_tuple else parts[0]
+
+
+def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
+    """The function of this name that the text defines, with these globals."""
+    scope = dict(scope)
+    exec(text, scope)
+    return scope[name]
+
+
+def is_compiled(*functions: Any) -> bool:
+    """Whether these are ``@njit`` functions.
+
+    Raises
+    ------
+    TypeError : one is no function, or some are compiled and others are not.
+    """
+    for f in functions:
+        if not callable(f):
+            raise TypeError(f"a function is expected, not {type(f).__name__}")
+    if "numba" not in sys.modules:  # nothing can be compiled yet
+        return False
+    from ..compiled.drivers import is_compiled
+
+    compiled = [f for f in functions if is_compiled(f)]
+    if compiled and len(compiled) < len(functions):
+        plain = next(f for f in functions if f not in compiled)
+        raise TypeError(f"{compiled[0].__name__} is an @njit function, {plain.__name__} is not: compile both or none")
+    return bool(compiled)
+
+
+@functools.cache
+def of_flat(f: Callable[..., Any], layout: Layout, count: int) -> Any:
+    """``f(params, ...)`` as a function of the flat array and ``count`` further arguments, compiled if f is."""
+    names = "".join(f", a{i}" for i in range(count))
+    text = f"def of_flat(theta{names}):\n    return f({layout.text}{names})\n"
+    return _compiled_as(function_from(text, "of_flat", {"f": f}), f)
+
+
+@functools.cache
+def objective(
+    model: Callable[..., Any], loss: Callable[..., Any], penalty: Callable[..., Any] | None, layout: Layout
+) -> Any:
+    """What ``fit`` minimises, as a function of the flat array, X and y; compiled if model and loss are."""
+    added = " + penalty(params)" if penalty else ""
+    text = f"def objective(theta, X, y):\n    params = {layout.text}\n    return loss(model(params, X), y){added}\n"
+    scope = {"model": model, "loss": loss, "penalty": penalty}
+    return _compiled_as(function_from(text, "objective", scope), *(f for f in scope.values() if f))
+
+
+def _compiled_as(function: Any, *parts: Callable[..., Any]) -> Any:
+    """A generated function, named after the first function that it calls, and compiled if they are."""
+    function.__name__ = function.__qualname__ = getattr(parts[0], "__name__", type(parts[0]).__name__)
+    if not is_compiled(*parts):
+        return function
+    from numba import njit
+
+    return njit(function)

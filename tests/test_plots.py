@@ -1,0 +1,82 @@
+"""Pictures: what is drawn, in which scales, into the axes that are passed."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from dualdiff import plots
+from dualdiff.training import TEST_FUNCTIONS, GradientDescent, Newton, descent_path, step_size_errors
+
+figures = pytest.importorskip("matplotlib.figure", reason="matplotlib draws")
+
+
+def wave(x):
+    return 0.1 * x[0] ** 2 + np.sin(2 * x[0])
+
+
+def losses(ax):
+    return plots.plot_losses({"Adam": np.array([1.0, 0.1]), "momentum": np.array([1.0, 0.5, 0.2])}, ax=ax)
+
+
+def paths(ax):
+    f = TEST_FUNCTIONS["himmelblau"]
+    optimizers = {"plain": GradientDescent(0.01), "Newton": Newton()}
+    steps = {name: descent_path(f, [0, 0], optimizer, 20) for name, optimizer in optimizers.items()}
+    return plots.plot_paths(f, steps, f.window, f.minima, ax=ax)
+
+
+def paths_without_a_window(ax):
+    return plots.plot_paths(lambda x: x[0] ** 2 + x[1] ** 2, {"one": [[1.0, 1.0], [0.5, 0.5]]}, ax=ax)
+
+
+def learning_rates(ax):
+    steps = {f"eta = {eta}": descent_path(wave, [3.5], GradientDescent(eta), 10) for eta in (0.02, 0.2, 0.9)}
+    return plots.plot_learning_rates(wave, steps, (-5, 5), ax=ax)
+
+
+def step_errors(ax):
+    return plots.plot_step_errors(step_size_errors(lambda x: np.exp(np.sin(x[0])), [1.0]), ax=ax)
+
+
+def tangent(ax):
+    return plots.plot_tangent(np.sin, 1.0, (0.0, 3.0), ax=ax)
+
+
+PICTURES = {
+    losses: ("linear", "log", 2),
+    paths: ("linear", "linear", 2),
+    paths_without_a_window: ("linear", "linear", 1),
+    learning_rates: ("linear", "linear", 3),
+    step_errors: ("log", "log", 3),
+    tangent: ("linear", "linear", 2),
+}
+
+
+@pytest.mark.parametrize("draw", PICTURES, ids=lambda draw: draw.__name__)
+def test_pictures_are_drawn_into_the_axes_that_are_passed(draw):
+    figure = figures.Figure()
+    axes = figure.add_subplot()
+    assert draw(axes) is axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert (axes.get_xscale(), axes.get_yscale(), len(labels)) == PICTURES[draw]
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    assert file.getvalue().startswith(b"\x89PNG")
+
+
+def test_the_tangent_touches():
+    axes = tangent(figures.Figure().add_subplot())
+    curve, line = axes.get_lines()[:2]
+    gap = np.abs(curve.get_ydata() - line.get_ydata())
+    assert abs(curve.get_xdata()[np.argmin(gap)] - 1.0) < 0.01
+    np.testing.assert_allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), np.cos(1.0), rtol=1e-9)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "numba-dualdiff\[plot\]"'):
+        plots.plot_losses({"Adam": [1.0]})
