@@ -23,6 +23,7 @@ from dualdiff.training import (
     LevenbergMarquardt,
     Momentum,
     Newton,
+    PerSample,
     RMSprop,
     StepDecay,
     compare_gradients,
@@ -381,6 +382,25 @@ def test_a_tuple_of_arrays_and_numbers():
         np.testing.assert_allclose(a, b, rtol=1e-9)
     assert compiled.loss < 0.2 * compiled.history[0]
     np.testing.assert_allclose(predict(network, interpreted, X), predict(network, interpreted.params, X.tolist()))
+
+
+def test_a_model_of_one_sample_is_trained_as_that_of_a_batch():
+    @njit
+    def one(w, x):
+        total = 0.0
+        for j in range(w.size):
+            total += w[j] * x[j]
+        return total
+
+    @njit
+    def error(prediction, y):
+        return (prediction - y) ** 2
+
+    batch = train("compiled", epochs=5)
+    for model, loss in ((one, error), (one.py_func, error.py_func)):
+        single = fit(PerSample(model), loss, np.zeros(4), (X, Y), Adam(0.05), 10, epochs=5)
+        np.testing.assert_allclose(single.params, batch.params, rtol=1e-12)
+        np.testing.assert_allclose(predict(PerSample(model), single, X), X @ single.params, rtol=1e-12)
 
 
 @pytest.mark.parametrize("way", WAYS)

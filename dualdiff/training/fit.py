@@ -76,7 +76,7 @@ def fit(
 
     Parameters
     ----------
-    model : gives predictions from parameters and inputs X.
+    model : gives predictions from parameters and inputs X; or a ``PerSample``, with a loss of one sample.
     loss : gives one number from predictions and labels y; for ``GaussNewton`` and ``LevenbergMarquardt`` the
         array of residuals, whose sum of squares is minimised. Where model and loss are ``@njit``
         functions, each epoch is one compiled loop.
