@@ -133,9 +133,7 @@ def test_a_neural_network_learns_the_irises():
 
 # NIST, Statistical Reference Datasets, Misra1a (D. Misra, 1978): dental research, monomolecular adsorption
 MISRA_X = np.array([77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0])
-MISRA_Y = np.array(
-    [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47, 81.78]
-)
+MISRA_Y = np.array([10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47, 81.78])
 CERTIFIED = [2.3894212918e02, 5.5015643181e-04]
 CERTIFIED_ERRORS = [2.7070075241e00, 7.2668688436e-06]
 CERTIFIED_SUM = 1.2455138894e-01

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import value_and_gradient
-from .optimizers import Optimizer
+from .optimizers import Optimizer, advance
 from .parameters import is_compiled
 
 NOT_FINITE = -1
@@ -66,10 +66,11 @@ def _all_finite_in_a_loop(theta: Any) -> Any:
 def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
     """An epoch, put together from these functions.
 
-    Its arguments: an array of the flat parameters, row 0, and the moments, the other rows; another for the last
-    good ones; the number of steps made; the data, once as the objective takes them and once as rows; buffers for
-    a batch, likewise; the order of the samples; and a random generator. The first two
-    are written to. Returns the mean of the batches' losses and the number of steps made.
+    Its arguments: an array of the flat parameters, row 0, and the moments, the other rows; another for the
+    last good ones; the number of steps made; the data, once as the objective takes them and once as rows;
+    buffers for a batch, likewise; the order of the samples; a random generator; and the numbers that the
+    update and the schedule take. The first two are written to. Returns the mean of the batches' losses and
+    the number of steps made.
     """
 
     def epoch(  # type: ignore[no-untyped-def]
@@ -118,13 +119,8 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
             with np.errstate(all="ignore"):  # the epoch looks at the result
                 return derivative(*args)
 
-        def advance(theta: Any, gradient: Any, moments: Any, count: Any, numbers: Any, rates: Any) -> Any:
-            with np.errstate(all="ignore"):
-                eta = formula(float(count), *rates)
-                update(slice(None), theta, gradient, moments, eta, float(count + 1), *numbers)
-            return count + 1
-
-        return _epoch(quietly, _gather_rows, _copy, shuffle, advance, _all_finite)
+        step = functools.partial(advance, update, formula)
+        return _epoch(quietly, _gather_rows, _copy, shuffle, step, _all_finite)
 
     from numba import njit
 

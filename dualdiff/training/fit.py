@@ -14,7 +14,7 @@ from .checks import as_count
 from .epochs import NOT_FINITE, epoch_of
 from .optimizers import Optimizer, State
 from .parameters import Layout, Parameters, is_compiled, objective
-from .solvers import Solver, iterate
+from .solvers import LeastSquaresSolver, Solver, iterate
 
 WIDEST = 32
 """Tangents that travel in one pass of a compiled fit, at most."""
@@ -136,6 +136,8 @@ def fit(
     if isinstance(optimizer, Solver):
         if batch_size is not None:
             raise ValueError(f"{type(optimizer).__name__} takes the whole set at each step: leave batch_size out")
+        if penalty is not None and isinstance(optimizer, LeastSquaresSolver):
+            raise ValueError(f"{type(optimizer).__name__} minimises squares alone: make the penalty a residual")
         steps = _iterations(function, optimizer, at, X, y)
     elif isinstance(optimizer, Optimizer):
         size = len(X) if batch_size is None else as_count(batch_size, "batch_size")

@@ -134,9 +134,7 @@ def along(
     for _ in range(HALVINGS):
         there = evaluate(at.theta + rate * direction)
         finite |= there.is_finite
-        if there.is_finite and (
-            small or too_flat_to_tell or there.value <= at.value - SUFFICIENT * rate * promised
-        ):
+        if there.is_finite and (small or too_flat_to_tell or there.value <= at.value - SUFFICIENT * rate * promised):
             return there, SMALL_STEP if small else NOTHING_TO_GAIN if nothing_to_gain else None
         rate /= 2
     return at, NO_DECREASE if finite else STILL_FINITE
