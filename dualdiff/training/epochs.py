@@ -32,14 +32,19 @@ def shuffle(order: Any, rng: Any) -> None:
 
 
 def _gather_rows(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None:
-    np.take(rows, order[start:stop], axis=0, out=out[: stop - start])
+    for part, batch in zip(rows, out, strict=True):
+        np.take(part, order[start:stop], axis=0, out=batch[: stop - start])
 
 
 def _gather_in_loops(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None:
+    # inputs and labels in one loop, so that the processor waits for both at once
+    (X, y), (X_batch, y_batch) = rows, out
     for i in range(stop - start):
         k = order[start + i]
-        for j in range(rows.shape[1]):
-            out[i, j] = rows[k, j]
+        for j in range(X.shape[1]):
+            X_batch[i, j] = X[k, j]
+        for j in range(y.shape[1]):
+            y_batch[i, j] = y[k, j]
 
 
 def _copy(x: Any, out: Any) -> None:
@@ -88,8 +93,7 @@ def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advanc
         for start in range(0, n, size):
             stop = min(start + size, n)
             if size < n:
-                gather(rows[0], order, start, stop, batch_rows[0])
-                gather(rows[1], order, start, stop, batch_rows[1])
+                gather(rows, order, start, stop, batch_rows)
                 value, gradient = value_and_gradient(theta, X_batch[: stop - start], y_batch[: stop - start])
             else:
                 value, gradient = value_and_gradient(theta, X, y)
