@@ -47,7 +47,7 @@ def plot_losses(histories: Mapping[str, Any], ax: Any = None) -> Any:
     for name, losses in curves.items():
         ax.plot(np.arange(1, len(losses) + 1), losses, label=name, linewidth=1.5)
     everything = np.concatenate(list(curves.values()))
-    if everything.min() > 0 and everything.max() >= 10 * everything.min():
+    if everything.size and everything.min() > 0 and everything.max() >= 10 * everything.min():
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss")
