@@ -34,8 +34,8 @@ def plot_losses(histories: Mapping[str, Any], ax: Any = None) -> Any:
 
     Parameters
     ----------
-    histories : by the name to show: a ``Fit``, or an array of losses. Losses that are all positive are drawn on
-        a logarithmic scale.
+    histories : by the name to show: a ``Fit``, or an array of losses. Positive losses that span a factor of ten
+        are drawn on a logarithmic scale.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -46,7 +46,8 @@ def plot_losses(histories: Mapping[str, Any], ax: Any = None) -> Any:
     curves = {name: np.asarray(getattr(given, "history", given), dtype=float) for name, given in histories.items()}
     for name, losses in curves.items():
         ax.plot(np.arange(1, len(losses) + 1), losses, label=name, linewidth=1.5)
-    if all((losses > 0).all() for losses in curves.values()):
+    everything = np.concatenate(list(curves.values()))
+    if everything.size and everything.min() > 0 and everything.max() >= 10 * everything.min():
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss")

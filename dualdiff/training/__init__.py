@@ -17,6 +17,7 @@ from .optimizers import GradientDescent as GradientDescent
 from .optimizers import Momentum as Momentum
 from .optimizers import RMSprop as RMSprop
 from .optimizers import State as State
+from .parameters import PerSample as PerSample
 from .race import RACERS as RACERS
 from .race import TEST_FUNCTIONS as TEST_FUNCTIONS
 from .race import Race as Race

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import value_and_gradient
-from .optimizers import Optimizer
+from .optimizers import Optimizer, advance
 from .parameters import is_compiled
 
 NOT_FINITE = -1
@@ -31,15 +31,30 @@ def shuffle(order: Any, rng: Any) -> None:
         order[k], order[j] = order[j], order[k]
 
 
-def _gather_rows(rows: Any, chosen: Any, out: Any) -> None:
-    np.take(rows, chosen, axis=0, out=out)
+def _gather_rows(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None:
+    for part, batch in zip(rows, out, strict=True):
+        np.take(part, order[start:stop], axis=0, out=batch[: stop - start])
 
 
-def _gather_in_loops(rows: Any, chosen: Any, out: Any) -> None:
-    for i in range(chosen.size):
-        k = chosen[i]
-        for j in range(rows.shape[1]):
-            out[i, j] = rows[k, j]
+def _gather_in_loops(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None:
+    # inputs and labels in one loop, so that the processor waits for both at once
+    (X, y), (X_batch, y_batch) = rows, out
+    for i in range(stop - start):
+        k = order[start + i]
+        for j in range(X.shape[1]):
+            X_batch[i, j] = X[k, j]
+        for j in range(y.shape[1]):
+            y_batch[i, j] = y[k, j]
+
+
+def _copy(x: Any, out: Any) -> None:
+    out[...] = x
+
+
+def _copy_in_loops(x: Any, out: Any) -> None:
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j]
 
 
 def _all_finite(theta: Any) -> Any:
@@ -53,18 +68,20 @@ def _all_finite_in_a_loop(theta: Any) -> Any:
     return finite
 
 
-def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
+def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
     """An epoch, put together from these functions.
 
-    Its arguments: the flat parameters, the moments and the number of steps made; two arrays for the last
-    good parameters and moments; the data, once as the objective takes them and once as rows; buffers for
-    a batch, likewise; the order of the samples; and a random generator. The parameters and moments are
-    written to. Returns the mean of the batches' losses and the number of steps made.
+    Its arguments: an array of the flat parameters, row 0, and the moments, the other rows; another for the
+    last good ones; the number of steps made; the data, once as the objective takes them and once as rows;
+    buffers for a batch, likewise; the order of the samples; a random generator; and the numbers that the
+    update and the schedule take. The first two are written to. Returns the mean of the batches' losses and
+    the number of steps made.
     """
 
     def epoch(  # type: ignore[no-untyped-def]
-        theta, moments, count, good, good_moments, data, rows, batch, batch_rows, order, rng, numbers, rates
+        memory, good, count, data, rows, batch, batch_rows, order, rng, numbers, rates
     ):
+        theta, moments = memory[0], memory[1:]
         X, y = data
         X_batch, y_batch = batch
         n, size = order.size, len(X_batch)
@@ -76,18 +93,15 @@ def _epoch(value_and_gradient: Any, gather: Any, shuffle: Any, advance: Any, all
         for start in range(0, n, size):
             stop = min(start + size, n)
             if size < n:
-                gather(rows[0], order[start:stop], batch_rows[0][: stop - start])
-                gather(rows[1], order[start:stop], batch_rows[1][: stop - start])
+                gather(rows, order, start, stop, batch_rows)
                 value, gradient = value_and_gradient(theta, X_batch[: stop - start], y_batch[: stop - start])
             else:
                 value, gradient = value_and_gradient(theta, X, y)
             if np.isfinite(value):
-                good[:] = theta
-                good_moments[:] = moments
+                copy(memory, good)
                 count = advance(theta, gradient, moments, count, numbers, rates)
             if not (np.isfinite(value) and all_finite(theta)):
-                theta[:] = good
-                moments[:] = good_moments
+                copy(good, memory)
                 return total, NOT_FINITE
             total += value * (stop - start) / n
         return total, count
@@ -109,13 +123,8 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
             with np.errstate(all="ignore"):  # the epoch looks at the result
                 return derivative(*args)
 
-        def advance(theta: Any, gradient: Any, moments: Any, count: Any, numbers: Any, rates: Any) -> Any:
-            with np.errstate(all="ignore"):
-                eta = formula(float(count), *rates)
-                update(slice(None), theta, gradient, moments, eta, float(count + 1), *numbers)
-            return count + 1
-
-        return _epoch(quietly, _gather_rows, shuffle, advance, _all_finite)
+        step = functools.partial(advance, update, formula)
+        return _epoch(quietly, _gather_rows, _copy, shuffle, step, _all_finite)
 
     from numba import njit
 
@@ -128,5 +137,5 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
             update_one(i, theta, gradient, moments, eta, float(count + 1), *numbers)
         return count + 1
 
-    parts = (_gather_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)
+    parts = (_gather_in_loops, _copy_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)
     return njit(**options)(_epoch(derivative, *(njit(**options)(part) for part in parts)))

@@ -14,7 +14,7 @@ from .checks import as_count
 from .epochs import NOT_FINITE, epoch_of
 from .optimizers import Optimizer, State
 from .parameters import Layout, Parameters, is_compiled, objective
-from .solvers import Solver, iterate
+from .solvers import LeastSquaresSolver, Solver, iterate
 
 WIDEST = 32
 """Tangents that travel in one pass of a compiled fit, at most."""
@@ -76,7 +76,7 @@ def fit(
 
     Parameters
     ----------
-    model : gives predictions from parameters and inputs X.
+    model : gives predictions from parameters and inputs X; or a ``PerSample``, with a loss of one sample.
     loss : gives one number from predictions and labels y; for ``GaussNewton`` and ``LevenbergMarquardt`` the
         array of residuals, whose sum of squares is minimised. Where model and loss are ``@njit``
         functions, each epoch is one compiled loop.
@@ -136,6 +136,8 @@ def fit(
     if isinstance(optimizer, Solver):
         if batch_size is not None:
             raise ValueError(f"{type(optimizer).__name__} takes the whole set at each step: leave batch_size out")
+        if penalty is not None and isinstance(optimizer, LeastSquaresSolver):
+            raise ValueError(f"{type(optimizer).__name__} minimises squares alone: make the penalty a residual")
         steps = _iterations(function, optimizer, at, X, y)
     elif isinstance(optimizer, Optimizer):
         size = len(X) if batch_size is None else as_count(batch_size, "batch_size")
@@ -203,26 +205,25 @@ def _epochs(
     rng: np.random.Generator,
 ) -> Iterator[tuple[_Progress, str | None]]:
     """The state after each epoch, and why there is no other."""
-    theta = at.theta.copy()
-    state = optimizer.init(theta) if at.state is None else at.state
-    optimizer.check_state(state, theta.size)
-    count, moments = state.steps, state.moments.copy()
-    wide = min(WIDEST, 1 << (theta.size - 1).bit_length()) if is_compiled(function) else None
+    state = optimizer.init(at.theta) if at.state is None else at.state
+    optimizer.check_state(state, at.theta.size)
+    count, memory = state.steps, np.vstack([at.theta, state.moments])
+    wide = min(WIDEST, 1 << (at.theta.size - 1).bit_length()) if is_compiled(function) else None
     epoch = epoch_of(function, optimizer, wide)
     batch = np.empty_like(X, shape=(size, *X.shape[1:])), np.empty_like(y, shape=(size, *y.shape[1:]))
     rows, batch_rows = (tuple(part.reshape(len(part), -1) for part in pair) for pair in ((X, y), batch))
     order = np.arange(len(X))
-    good, good_moments = theta.copy(), moments.copy()
-    fixed = (good, good_moments, (X, y), rows, batch, batch_rows, order, rng)
+    good = memory.copy()
+    fixed = ((X, y), rows, batch, batch_rows, order, rng)
     numbers = (optimizer.numbers, optimizer.schedule.numbers)
     while True:
-        value, made = epoch(theta, moments, count, *fixed, *numbers)
+        value, made = epoch(memory, good, count, *fixed, *numbers)
         if made == NOT_FINITE:
             stopped = f"the loss or the parameters were not finite in epoch {len(at.history) + 1}"
-            yield at._replace(theta=theta.copy(), state=State(count, moments.copy())), stopped
+            yield at._replace(theta=memory[0].copy(), state=State(count, memory[1:].copy())), stopped
         count = made
-        state = State(count, moments.copy())
-        at = _Progress(theta.copy(), (*at.history, float(value)), state, rng.bit_generator.state)
+        state = State(count, memory[1:].copy())
+        at = _Progress(memory[0].copy(), (*at.history, float(value)), state, rng.bit_generator.state)
         yield at, None
 
 

@@ -100,6 +100,8 @@ class LevenbergMarquardt(LeastSquaresSolver):
 
     def _region(self, theta: np.ndarray, columns: np.ndarray, before: Region | None) -> Region:
         if before is not None:
+            if not isinstance(before, Region):
+                raise ValueError("this is not the state of LevenbergMarquardt")
             return Region(before.radius, np.maximum(before.scale, columns))
         scale = np.where(columns > 0, columns, 1.0)
         return Region(self.factor * (float(np.linalg.norm(scale * theta)) or 1.0), scale)

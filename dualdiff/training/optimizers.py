@@ -62,6 +62,22 @@ def _adapt(
     theta[i] -= eta * (m[i] / (1 - beta1**t)) / (np.sqrt(v[i] / (1 - beta2**t)) + epsilon)
 
 
+def advance(
+    update: Callable[..., None],
+    formula: Callable[..., Any],
+    theta: np.ndarray,
+    gradient: np.ndarray,
+    moments: np.ndarray,
+    count: int,
+    numbers: tuple[float, ...],
+    rates: tuple[float, ...],
+) -> int:
+    """Make a step in place by an optimizer's update and a schedule's formula, after ``count`` others, and count it."""
+    with np.errstate(all="ignore"):  # who calls this looks at the result
+        update(slice(None), theta, gradient, moments, formula(float(count), *rates), float(count + 1), *numbers)
+    return count + 1
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """What the first-order optimizers share.
@@ -103,17 +119,11 @@ class Optimizer:
         layout = Layout.of(params)
         if Layout.of(gradient) != layout:
             raise ValueError(f"the gradient has shapes {Layout.of(gradient)}, the parameters have {layout}")
-        theta, moments = layout.flat(params), state.moments.copy()
         self.check_state(state, layout.size)
-        count = self.advance(theta, layout.flat(gradient), moments, state.steps)
-        return layout.unflat(theta), State(count, moments)
-
-    def advance(self, theta: np.ndarray, gradient: np.ndarray, moments: np.ndarray, count: int) -> int:
-        """Make a step in place, after ``count`` others, and count it."""
-        with np.errstate(all="ignore"):  # who calls this looks at the result
-            eta = self.schedule(count)
-            type(self).update(slice(None), theta, gradient, moments, eta, float(count + 1), *self.numbers)
-        return count + 1
+        theta, moments = layout.flat(params), state.moments.copy()
+        how, numbers = (type(self).update, type(self.schedule).formula), (self.numbers, self.schedule.numbers)
+        steps = advance(*how, theta, layout.flat(gradient), moments, state.steps, *numbers)
+        return layout.unflat(theta), State(steps, moments)
 
     def check_state(self, state: Any, size: int) -> None:
         """Raise a ValueError unless the state is one of this optimizer for so many parameters."""

@@ -112,13 +112,38 @@ def of_flat(f: Callable[..., Any], layout: Layout, count: int) -> Any:
     return _compiled_as(function_from(text, "of_flat", {"f": f}), f)
 
 
+@dataclass(frozen=True)
+class PerSample:
+    """A model written for one sample: ``function(params, x)`` with x one of X, a number or an array.
+
+    The loss that goes with it takes one prediction and one label, and its mean over the samples is what is
+    minimised. Compiled, that is the fastest way, for no array of predictions is made.
+
+    >>> import numpy as np
+    >>> model = PerSample(lambda params, x: params[0] * x)
+    >>> model(np.array([2.0]), np.array([1.0, 3.0]))
+    array([2., 6.])
+    """
+
+    function: Callable[[Parameters, Any], Any]
+
+    def __call__(self, params: Parameters, X: Any) -> np.ndarray:
+        """The predictions for all samples."""
+        return np.array([self.function(params, x) for x in X])
+
+
 @functools.cache
 def objective(
     model: Callable[..., Any], loss: Callable[..., Any], penalty: Callable[..., Any] | None, layout: Layout
 ) -> Any:
     """What ``fit`` minimises, as a function of the flat array, X and y; compiled if model and loss are."""
-    added = " + penalty(params)" if penalty else ""
-    text = f"def objective(theta, X, y):\n    params = {layout.text}\n    return loss(model(params, X), y){added}\n"
+    value = "loss(model(params, X), y)"
+    lines = [f"params = {layout.text}"]
+    if isinstance(model, PerSample):
+        lines += ["total = 0.0", "for i in range(len(y)):", "    total += loss(model(params, X[i]), y[i])"]
+        value, model = "total / len(y)", model.function
+    lines.append(f"return {value} + penalty(params)" if penalty else f"return {value}")
+    text = "def objective(theta, X, y):\n" + "".join(f"    {line}\n" for line in lines)
     scope = {"model": model, "loss": loss, "penalty": penalty}
     return _compiled_as(function_from(text, "objective", scope), *(f for f in scope.values() if f))
 
