@@ -182,7 +182,7 @@ def test_levenberg_marquardt_steps_solve_the_damped_equations():
             else:
                 assert multipliers[0] == pytest.approx(multipliers[1], rel=1e-6)
                 assert multipliers[0] > 0
-            assert there.value <= before
+            assert there.value <= before * (1 + 1e-14)  # at the minimum only rounding is left
         at, radius = there, region.radius
         if reason is not None:
             break
