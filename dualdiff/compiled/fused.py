@@ -140,7 +140,7 @@ def _joined(*operands: types.Type) -> DualType:
 def _intrinsic(name: str, signs: tuple[int, int]) -> Any:
     """signs[0] * a + signs[1] * (b * c) for compiled code."""
 
-    def typed(typingctx, a, b, c):  # type: ignore[no-untyped-def]
+    def typed(typingctx, a, b, c):
         ty = _joined(a, b, c)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
