@@ -96,7 +96,7 @@ def ackley_gradient(x):
 def brusselator(x):
     points = x.size // 2
     k = (points + 1) ** 2 / 50
-    out = np.zeros_like(x)
+    out = np.empty_like(x)
     for i in range(points):
         u, v = x[2 * i], x[2 * i + 1]
         u_left, v_left = (x[2 * i - 2], x[2 * i - 1]) if i > 0 else (1.0, 3.0)

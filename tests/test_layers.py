@@ -26,6 +26,7 @@ FLOORS = [
     "compiled.vectormath",
     "compiled.types",
     "compiled.arithmetic",
+    "compiled.fused",
     "compiled.seeding",
     "compiled.outputs",
     "compiled.results",

@@ -79,7 +79,7 @@ def _added(
         value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, zeros)
         terms = [(p_value, t_tangents)] * (t_tangents is not None) + [(p_tangents, t_value)] * (p_tangents is not None)
         zeros = zeros if ty.strict else NEITHER
-        tangents = _lanes(context, builder, ty, old.tangents if old else None, terms, zeros)
+        tangents = _lanes(context, builder, ty, Lanes(ty, old.tangents) if old else None, terms, zeros)
         return make(context, builder, ty, value, tangents)
     exact = isinstance(partial[0], types.Integer)  # a constant of the rule, and finite
     p, t = (context.cast(builder, value, kind, ty) for kind, value in (partial, tangent))
@@ -119,13 +119,15 @@ def _crossed(term: Any, zeros: int) -> int:
 def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], zeros: int) -> ir.Value:
     """The tangents of a dual: ``total`` plus, over the terms, partial * tangent, lane by lane.
 
-    In each term one factor is a number, the other is lanes of the same kind, some of which may be absent.
+    In each term one factor is a number, the other is lanes of the same kind, some of which may be absent, as they
+    may in ``total``, lanes too.
     """
     if (
         terms
         and isinstance(ty.tangents, TangentsType)
         and all(side.dual.base == ty.base for term in terms for side in term if isinstance(side, Lanes))
     ):
+        total = total.tangents if total is not None else None
         for term in terms:
             exact = isinstance(term[0][0], types.Integer)
             p, t = (
@@ -137,10 +139,10 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             total = _fused(builder, total, p, t, NEITHER if exact else _crossed(term, zeros))
         return total
     if not terms:
-        return total if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
+        return total.tangents if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
     lanes: dict[int, Any] = dict.fromkeys(ty.active)
     if total is not None:
-        lanes.update((k, t) for k, (_, t) in _by_lane(builder, ty, total).items())
+        lanes.update((k, t) for k, (_, t) in _by_lane(builder, *total).items())
     for term in terms:
         ps, ts = (
             _by_lane(builder, *side) if isinstance(side, Lanes) else dict.fromkeys(ty.active, side) for side in term
@@ -149,6 +151,41 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             lanes[k] = _added(context, builder, ty.base, lanes[k], ps[k], ts[k], _crossed(term, zeros))
     zero = ir.Constant(context.get_value_type(ty.base), None)
     return packed(context, builder, ty, [zero if t is None else t for t in lanes.values()])
+
+
+def sum_with_product(
+    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, b: Typed, c: Typed
+) -> ir.Value:
+    """signs[0] * a + signs[1] * (b * c), where ``a`` is a dual, the others are duals or numbers, all over floats."""
+
+    def value_and_lanes(kind: types.Type, number: ir.Value) -> tuple[ir.Value, Lanes | None]:
+        if not isinstance(kind, DualType):
+            return context.cast(builder, number, kind, ty.base), None
+        dual = parts(context, builder, kind, number)
+        return dual.value, Lanes(kind, dual.tangents)
+
+    def signed(sign: int, number: ir.Value) -> ir.Value:
+        return number if sign > 0 else builder.fneg(number)
+
+    (a_value, a_lanes), (b_value, b_lanes), (c_value, c_lanes) = (value_and_lanes(*side) for side in (a, b, c))
+    value = builder.fadd(signed(signs[0], a_value), signed(signs[1], builder.fmul(b_value, c_value)))
+    terms = [
+        ((ty.base, signed(signs[1], partial)), lanes)
+        for partial, lanes in ((c_value, b_lanes), (b_value, c_lanes))
+        if lanes is not None
+    ]
+    assert a_lanes is not None
+    if signs[0] < 0:
+        a_lanes = _negated(context, builder, a_lanes)
+    tangents = _lanes(context, builder, ty, a_lanes, terms, TANGENT if ty.strict else NEITHER)
+    return make(context, builder, ty, value, tangents)
+
+
+def _negated(context: Any, builder: ir.IRBuilder, lanes: Lanes) -> Lanes:
+    dual, tangents = lanes
+    if isinstance(dual.tangents, TangentsType):
+        return Lanes(dual, builder.fneg(tangents))
+    return Lanes(dual, packed(context, builder, dual, [builder.fneg(t) for t in unpacked(builder, dual, tangents)]))
 
 
 def _by_lane(builder: ir.IRBuilder, ty: DualType, tangents: ir.Value) -> dict[int, Typed]:

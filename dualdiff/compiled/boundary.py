@@ -54,9 +54,9 @@ def pack(x: Any, kinds: tuple[tuple[int, int], ...]) -> np.ndarray:
         return np.asarray(x)[..., np.newaxis]
     (level, n), lower = kinds[0], kinds[1:]
     if level_of(x) == level:
-        cells = [x.values, *(x.tangents[k] for k in range(n))]
+        cells = [*(x.tangents[k] for k in range(n)), x.values]
     else:
-        cells = [x, *[np.zeros(np.shape(x))] * n]
+        cells = [*[np.zeros(np.shape(x))] * n, x]
     return np.concatenate([pack(cell, lower) for cell in cells], axis=-1)
 
 
@@ -65,9 +65,7 @@ def unpack(numbers: np.ndarray, kinds: tuple[tuple[int, int], ...]) -> Any:
     if not kinds:
         return numbers[..., 0].copy() if numbers.ndim > 1 else numbers[0]
     (level, n), lower = kinds[0], kinds[1:]
-    cells = np.split(numbers, n + 1, axis=-1)
-    value = unpack(cells[0], lower)
-    tangents = [unpack(cell, lower) for cell in cells[1:]]
+    *tangents, value = (unpack(cell, lower) for cell in np.split(numbers, n + 1, axis=-1))
     if numbers.ndim == 1:
         return _dual(value, tuple(tangents), level)
     return _array(value, np.stack(tangents), level)

@@ -15,12 +15,14 @@ from numba.core.dispatcher import Dispatcher, ObjModeLiftedWith
 from numba.core.errors import TypingError
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import InlineClosureLikes, IRProcessing
 from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
+from .fused import FuseProducts
 from .joining import array
 from .linked import LinkedCompiler, LowerForPython, LowerInlined
 from .seeding import fill
@@ -220,6 +222,7 @@ class CloneCompiler(LinkedCompiler):
         self.state.callees = self.callees
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
+        passes.add_pass_after(FuseProducts, NopythonRewrites)
 
 
 class InlinedCloneCompiler(CloneCompiler):

@@ -18,7 +18,7 @@ from numba.core.typing.templates import infer, infer_global, make_intrinsic_temp
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from .types import array_of, is_dual, is_number
+from .types import TANGENTS, VALUE, array_of, is_dual, is_number
 
 
 def is_dual_array(ty: Any) -> bool:
@@ -320,7 +320,7 @@ def values_view(typingctx: Any, a: Any) -> Any:
     """The values of an array of duals, in place."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], 0))
+        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], VALUE))
 
     return array_of(a.dtype.base, a.ndim, "A")(a), codegen
 
@@ -330,7 +330,7 @@ def lane_view(typingctx: Any, a: Any, k: Any) -> Any:
     """Tangent ``k`` of every dual of an array, in place."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], 1, args[1]))
+        return impl_ret_borrowed(context, builder, *_part_of(context, builder, a, args[0], TANGENTS, args[1]))
 
     return array_of(a.dtype.base, a.ndim, "A")(a, types.intp), codegen
 
@@ -340,11 +340,11 @@ def values_of(typingctx: Any, a: Any) -> Any:
     """The values of an array of duals, as a new array: C or Fortran-contiguous as BLAS would get them."""
     if a.layout != "F":
         return array_of(a.dtype.base, a.ndim)(a), lambda context, builder, sig, args: _copy(
-            context, builder, *_part_of(context, builder, a, args[0], 0)
+            context, builder, *_part_of(context, builder, a, args[0], VALUE)
         )
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        view = _turned(context, builder, *_part_of(context, builder, a, args[0], 0), "A")
+        view = _turned(context, builder, *_part_of(context, builder, a, args[0], VALUE), "A")
         return _turned(context, builder, array_of(a.dtype.base, a.ndim), _copy(context, builder, *view), "F")[1]
 
     return array_of(a.dtype.base, a.ndim, "F")(a), codegen
@@ -363,7 +363,7 @@ def lane_of(typingctx: Any, a: Any, k: Any) -> Any:
     """Tangent ``k`` of every dual of an array, as a new array."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        return _copy(context, builder, *_part_of(context, builder, a, args[0], 1, args[1]))
+        return _copy(context, builder, *_part_of(context, builder, a, args[0], TANGENTS, args[1]))
 
     return array_of(a.dtype.base, a.ndim)(a, types.intp), codegen
 

@@ -22,7 +22,7 @@ from .arithmetic import value_at
 from .clone import Clone, CloneCompiler, LoopCloneCompiler
 from .linked import Apart
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
-from .types import OPTIONS, SCALARS, DualType, make, new_array, packed, parts, unpacked
+from .types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
 from .vectormath import LowerVectorised
 
 
@@ -188,7 +188,7 @@ def _set_value(typingctx, duals, i, number):
 
     def codegen(context, builder, sig, args):
         array = arrayobj.make_array(duals)(context, builder, args[0])
-        place = cgutils.gep_inbounds(builder, builder.gep(array.data, [args[1]]), 0, 0)
+        place = cgutils.gep_inbounds(builder, builder.gep(array.data, [args[1]]), 0, VALUE)
         context.pack_value(builder, ty.base, context.cast(builder, args[2], number, ty.base), place)
         return context.get_dummy_value()
 

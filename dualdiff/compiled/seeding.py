@@ -24,6 +24,7 @@ from .types import (
     LANES,
     OPTIONS,
     SCALARS,
+    TANGENTS,
     DualType,
     array_of,
     constant,
@@ -257,7 +258,7 @@ def _set_tangent(typingctx, duals, i, lane, number):
     def codegen(context, builder, sig, args):
         array = arrayobj.make_array(duals)(context, builder, args[0])
         element = builder.gep(array.data, [args[1]])
-        first = cgutils.gep_inbounds(builder, element, 0, 1)
+        first = cgutils.gep_inbounds(builder, element, 0, TANGENTS)
         first = builder.bitcast(first, context.get_data_type(ty.base).as_pointer())
         place = builder.gep(first, [args[2]])
         context.pack_value(builder, ty.base, context.cast(builder, args[3], number, ty.base), place)

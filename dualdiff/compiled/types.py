@@ -237,19 +237,38 @@ class TangentsModel(models.PrimitiveModel):
         return builder.load(builder.bitcast(ptr, self.get_value_type().as_pointer()), align=align or 4)
 
 
+TANGENTS, VALUE = range(2)
+"""The order of a dual's fields."""
+
+ALIGNMENT = 64
+"""Of arrays of duals, in bytes: a cache line and the longest vectors."""
+
+ALIGNED = (32, 64, 128)
+"""The numbers of tangents for which each dual in an array is aligned so."""
+
+
 @register_model(DualType)
 class DualModel(models.StructModel):
-    """A value and tangents, without padding."""
+    """Tangents and a value.
+
+    In memory long vectors begin where the processor's do: loads and stores that cross a cache line cost two. Short
+    ones are not worth the larger step from dual to dual.
+    """
 
     _data_type: Any
 
     def __init__(self, dmm: Any, fe_type: DualType) -> None:
-        super().__init__(dmm, fe_type, [("value", fe_type.base), ("tangents", fe_type.tangents)])
+        super().__init__(dmm, fe_type, [("tangents", fe_type.tangents), ("value", fe_type.base)])
         self._packed = isinstance(fe_type.tangents, TangentsType)
+        aligned = self._packed and fe_type.base == types.float64 and fe_type.n in ALIGNED
+        self._padding = ALIGNMENT // 8 - 1 if aligned else 0
 
     def get_data_type(self) -> ir.Type:
         if self._data_type is None:
-            self._data_type = ir.LiteralStructType([t.get_data_type() for t in self._models], packed=self._packed)
+            cells = [t.get_data_type() for t in self._models]
+            if self._padding:
+                cells.append(ir.ArrayType(cells[VALUE], self._padding))
+            self._data_type = ir.LiteralStructType(cells, packed=self._packed)
         return self._data_type
 
 
@@ -393,7 +412,8 @@ def type_of_dual(dual: Dual) -> DualType:
 @overload_classmethod(DualArrayType, "_allocate")
 def _allocate(cls, size, align):
     """Where Numba's array functions get their memory, as for arrays of its own."""
-    return lambda cls, size, align: arrayobj.intrin_alloc(size, align)
+    alignment = np.uint32(ALIGNMENT)
+    return lambda cls, size, align: arrayobj.intrin_alloc(size, alignment)
 
 
 @intrinsic
