@@ -30,7 +30,7 @@ class Workload:
 
     ``kind``: gradient or jacobian; batch, where it is of many samples; solve, where a compiled solver uses a Jacobian
     at every step; or start, where what is timed is a fresh process up to its first result. ``chunked``: whether it is
-    measured for several chunks.
+    measured for several chunks. ``sweep`` and ``size``: which point of which curve it is, if it is one.
     """
 
     name: str
@@ -40,6 +40,8 @@ class Workload:
     point: Callable[[], tuple[Any, ...]]
     goals: tuple[Goal, ...] = ()
     chunked: bool = False
+    sweep: str = ""
+    size: int = 0
 
 
 def _points(n: int) -> Callable[[], tuple[Any, ...]]:
