@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from .measure import Key
+from . import compare, page
 from .peers import PEERS
 from .pool import Pool
 from .report import about, lines, summary
@@ -53,27 +53,63 @@ def run(workloads: list[Workload], pace: Pace, missing: Mapping[str, str]) -> Re
     return Results(results.machine, results.versions, pace.name, missing, tuple(measured))
 
 
+def print_all(results: Results) -> None:
+    """Print what a run prints while it measures."""
+    print("\n".join(about(results)))
+    for measured in results.single:
+        print("\n".join(lines(measured)))
+
+
+def missing_peers() -> dict[str, str]:
+    """Who is not installed, and how to get it."""
+    return {peer.NAME: reason for peer in PEERS if (reason := peer.missing())}
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--list", action="store_true", help="list the workloads and do nothing")
+    what.add_argument("--only", action="append", metavar="NAME", help="only workloads or sweeps whose name begins so")
+    pace = what.add_mutually_exclusive_group()
+    pace.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under two minutes")
+    pace.add_argument("--full", action="store_true", help="many rounds (the default): under thirty minutes")
+    pace.add_argument("--load", metavar="FILE", type=Path, help="measure nothing, take what --save wrote")
+    to = parser.add_argument_group("what becomes of it")
+    to.add_argument("--save", metavar="FILE", type=Path, help="write everything measured, as JSON")
+    to.add_argument("--compare", metavar="FILE", type=Path, help="how each ratio changed since that run was saved")
+    to.add_argument("--report", metavar="DIR", type=Path, help="write a page with tables and charts, and the charts")
+    return parser
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="list the workloads and do nothing")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only workloads or sweeps whose name begins so")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: tells orders of magnitude")
-    parser.add_argument("--save", metavar="FILE", type=Path, help="write everything measured, as JSON")
+    parser = command_line()
     options = parser.parse_args(arguments)
-    prefixes = tuple(options.only or [""])
-    chosen = [w for w in WORKLOADS.values() if w.name.startswith(prefixes) or w.sweep and w.sweep.startswith(prefixes)]
+    begins = tuple(options.only or [""])
+    chosen = [w for w in WORKLOADS.values() if w.name.startswith(begins) or (w.sweep and w.sweep.startswith(begins))]
     if not chosen:
         parser.error(f"there is no such workload; there are {', '.join(WORKLOADS)}")
     if options.list:
         for workload in chosen:
             print(f"{workload.name:<18}{workload.title}")
         return 0
-    missing = {peer.NAME: reason for peer in PEERS if (reason := peer.missing())}
-    results = run(chosen, QUICK if options.quick else FULL, missing)
+    if options.report and not find_spec("matplotlib"):
+        parser.exit(2, "a report needs Matplotlib: pip install 'numba-dualdiff[bench]'\n")
+    loaded = Results.load(options.load) if options.load else None
+    old = Results.load(options.compare) if options.compare else None
+    if old and (reason := compare.refusal(old.machine, loaded.machine if loaded else machine())):
+        parser.exit(2, reason + "\n")
+    if loaded:
+        print_all(loaded)
+    results = loaded or run(chosen, QUICK if options.quick else FULL, missing_peers())
     print("\n".join(summary(results)))
+    if old:
+        print("\n".join(compare.lines(old, results)))
     if options.save:
         results.save(options.save)
+    if options.report:
+        print(f"\nreport: {page.write(results, options.report)}")
     return 1 if results.failed else 0
 
 

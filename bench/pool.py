@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -28,11 +29,11 @@ ONE_THREAD = {
 """Set for every worker; contestants that are to have two threads ask for them."""
 
 
-class Failure(Exception):
+class PeerError(Exception):
     """A peer failed at what it was asked; the message says how."""
 
 
-class TooSlow(Failure):
+class TooSlowError(PeerError):
     """A contestant is right but takes too long to be measured."""
 
 
@@ -46,7 +47,7 @@ class Worker:
         self._stderr: Any = None
 
     def _start(self) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115: closed with the process
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", self.module],
@@ -71,27 +72,25 @@ class Worker:
             if "enter" not in request:
                 return
             self._start()
-        try:
+        with suppress(BrokenPipeError):  # it died: that is told with the answer
             print(json.dumps(request), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # it died; that is told with the answer
 
     def answer(self, patience: float) -> dict[str, Any]:
         """What it answers within some seconds."""
         if self._process is None:
-            raise Failure("its process has ended")
+            raise PeerError("its process has ended")
         try:
             line = self._answers.get(timeout=patience)
         except Empty:
             self.stop()
-            raise Failure(f"no answer within {patience:g} s") from None
+            raise PeerError(f"no answer within {patience:g} s") from None
         if not line:
             status, last = self._process.wait(), self._last_words()
             self.stop()
-            raise Failure(f"its process ended with status {status}: {last}")
+            raise PeerError(f"its process ended with status {status}: {last}")
         answer = json.loads(line)
         if "error" in answer:
-            raise Failure(answer["error"])
+            raise PeerError(answer["error"])
         return answer
 
     def ask(self, patience: float, **request: Any) -> dict[str, Any]:
@@ -148,16 +147,16 @@ class Pool:
 
     def enter(
         self, workload: str, settings: Mapping[str, Any], patience: float
-    ) -> tuple[dict[Key, Entrant], dict[Key, Failure]]:
+    ) -> tuple[dict[Key, Entrant], dict[Key, PeerError]]:
         """All contestants of a workload, built at the same time, and why others could not be."""
         for worker in self.workers.values():
             worker.tell(enter=workload, settings=dict(settings))
         entrants: dict[Key, Entrant] = {}
-        failures: dict[Key, Failure] = {}
+        failures: dict[Key, PeerError] = {}
         for peer, worker in self.workers.items():
             try:
                 answer = worker.answer(patience)
-            except Failure as failure:
+            except PeerError as failure:
                 failures[Key(peer, "", "")] = failure
                 continue
             for number, entered in enumerate(answer["contestants"]):
@@ -171,5 +170,5 @@ class Pool:
         for worker in self.workers.values():
             try:
                 worker.answer(patience)
-            except Failure:
+            except PeerError:
                 worker.stop()

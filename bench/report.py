@@ -111,6 +111,7 @@ def summary(results: Results) -> Iterator[str]:
     for name, points in results.sweeps.items():
         yield f"\nsweep {name}: median of one call, from Python"
         yield from aligned(sweep_rows(points), "<" + ">" * len(points))
+        yield from (f"  {line}" for line in crossing(points))
 
 
 def direction(key: Key) -> str:
@@ -138,3 +139,26 @@ def sweep_rows(points: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
     yield "", *map(str, sizes)
     for curve, times in series(points).items():
         yield " ".join(filter(None, curve)), *(duration(times[s].seconds[1]) if s in times else "-" for s in sizes)
+
+
+def crossing(points: Sequence[Measured]) -> Iterator[str]:
+    """From which size on another direction than dualdiff's, or another peer, is faster."""
+    curves = series(points)
+    ours = next((times for (peer, _), times in curves.items() if peer == OURS), {})
+    winners = []
+    others = {curve: times for curve, times in curves.items() if curve[0] not in (OURS, LIMIT)}
+    for size in sorted(ours):
+        rivals = {curve: times[size].seconds[1] for curve, times in others.items() if size in times}
+        if rivals:
+            best = min(rivals, key=lambda curve: rivals[curve])
+            factor = ours[size].seconds[1] / rivals[best]
+            winners.append((size, OURS if factor < EVEN else " ".join(filter(None, best)), factor))
+    last = ""
+    for size, name, factor in winners:
+        if name != last:
+            much = f" ({factor:.3g} times faster than {OURS})" if name != OURS else ""
+            yield f"From {size} on {name} is fastest{much}."
+        last = name
+    if winners and last != OURS:
+        size, name, factor = winners[-1]
+        yield f"At {size}, {name} is {factor:.3g} times faster than {OURS}."

@@ -20,7 +20,7 @@ from dualdiff.compiled import vectormath
 from .measure import COMPILED, PROCESS, PYTHON, Key, Timing
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
-from .pool import Failure, TooSlow
+from .pool import PeerError, TooSlowError
 from .workloads import Goal, Workload
 
 DISTRIBUTIONS = (
@@ -32,7 +32,8 @@ DISTRIBUTIONS = (
 IMPORT = "import"
 """The variant of a process that only imports a package."""
 
-PLACES = {PYTHON: "from Python", COMPILED: "from compiled code", PROCESS: "fresh processes"}
+PLACES = {PYTHON: "called from Python", COMPILED: "called from compiled code", PROCESS: "fresh processes"}
+"""Places and what they mean; the one that most peers can do comes first."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Measured:
     absent: Mapping[Key, Absence] = field(default_factory=dict)
 
     @staticmethod
-    def of(workload: Workload, timings: Mapping[Key, Timing], failures: Mapping[Key, Failure]) -> Measured:
-        absent = {key: Absence(str(f), not isinstance(f, TooSlow)) for key, f in failures.items()}
+    def of(workload: Workload, timings: Mapping[Key, Timing], failures: Mapping[Key, PeerError]) -> Measured:
+        absent = {key: Absence(str(f), not isinstance(f, TooSlowError)) for key, f in failures.items()}
         about = (workload.name, workload.title, workload.kind, workload.goals, workload.sweep, workload.size)
         return Measured(*about, timings, absent)
 
@@ -120,7 +121,8 @@ class Results:
 
     def save(self, file: Path) -> None:
         """Write everything as JSON."""
-        file.write_text(json.dumps(_json(asdict(self)), indent=1) + "\n")
+        content = {**asdict(self), "measured": [_saved(m) for m in self.measured]}
+        file.write_text(json.dumps(content, indent=1) + "\n")
 
     @staticmethod
     def load(file: Path) -> Results:
@@ -133,28 +135,27 @@ def _size(measured: Measured) -> int:
     return measured.size
 
 
-def _json(value: Any) -> Any:
-    """Mappings by ``Key`` become lists of rows."""
-    if isinstance(value, dict):
-        if any(isinstance(key, Key) for key in value):
-            return [{**key._asdict(), **_json(row)} for key, row in value.items()]
-        return {name: _json(cell) for name, cell in value.items()}
-    return [_json(cell) for cell in value] if isinstance(value, (list, tuple)) else value
+def _saved(measured: Measured) -> dict[str, Any]:
+    """A workload's content, with a row for each contestant."""
+    rows = {
+        name: [{**key._asdict(), **asdict(row)} for key, row in getattr(measured, name).items()]
+        for name in ("timings", "absent")
+    }
+    return {**asdict(measured), **rows}
 
 
 def _measured(saved: dict[str, Any]) -> Measured:
-    timings = {_key(row): Timing(tuple(row["seconds"]), _ratio(row["ratio"]), row["rounds"]) for row in saved["timings"] or ()}
-    absent = {_key(row): Absence(row["reason"], row["failed"]) for row in saved["absent"] or ()}
+    timings = {
+        _key(row): Timing(tuple(row["seconds"]), row["ratio"] and tuple(row["ratio"]), row["rounds"])
+        for row in saved["timings"]
+    }
+    absent = {_key(row): Absence(row["reason"], row["failed"]) for row in saved["absent"]}
     goals = tuple(Goal(**goal) for goal in saved["goals"])
     return Measured(**{**saved, "goals": goals, "timings": timings, "absent": absent})
 
 
 def _key(row: dict[str, Any]) -> Key:
     return Key(row["peer"], row["where"], row["variant"])
-
-
-def _ratio(numbers: list[float] | None) -> tuple[float, float, float] | None:
-    return None if numbers is None else (numbers[0], numbers[1], numbers[2])
 
 
 def verdicts(measured: Measured) -> Iterator[tuple[str, Goal, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .measure import PROCESS, Key, Timing
 from .peers import LIMIT
-from .pool import Entrant, Failure, Pool, TooSlow
+from .pool import Entrant, PeerError, Pool, TooSlowError
 from .workloads import Workload
 
 Answer = TypeVar("Answer")
@@ -47,26 +47,28 @@ def limit_of(key: Key) -> Key:
 class Race:
     """The contestants of one workload that are still in it, and why others are not."""
 
-    def __init__(self, entrants: dict[Key, Entrant], failures: dict[Key, Failure]) -> None:
+    def __init__(self, entrants: dict[Key, Entrant], failures: dict[Key, PeerError]) -> None:
         self.entrants, self.failures = dict(entrants), dict(failures)
 
-    def each(self, ask: Callable[[Key, Entrant], Answer], order: list[Key] | None = None) -> Iterator[tuple[Key, Answer]]:
+    def each(
+        self, ask: Callable[[Key, Entrant], Answer], order: list[Key] | None = None
+    ) -> Iterator[tuple[Key, Answer]]:
         """What contestants answer; who fails is out."""
         for key in list(self.entrants) if order is None else order:
             if key not in self.entrants:
                 continue
             try:
                 yield key, ask(key, self.entrants[key])
-            except Failure as failure:
+            except PeerError as failure:
                 self.out(key, failure)
 
-    def out(self, key: Key, reason: Failure) -> None:
+    def out(self, key: Key, reason: PeerError) -> None:
         """Take a contestant out of the race."""
         del self.entrants[key]
         self.failures[key] = reason
 
 
-def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timing], dict[Key, Failure]]:
+def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timing], dict[Key, PeerError]]:
     """The times of all contestants, and why others have none."""
     settings = {} if pace.chunks else {"chunked": False}
     race = Race(*pool.enter(workload.name, settings, pace.build))
@@ -89,13 +91,13 @@ def agree(race: Race, pace: Pace) -> None:
         if expected is None:
             first, expected = key, got
         if got.shape != expected.shape:
-            race.out(key, Failure(f"has {got.size} numbers where {first.peer} has {expected.size}"))
+            race.out(key, PeerError(f"has {got.size} numbers where {first.peer} has {expected.size}"))
             continue
         scale = np.abs(expected).max(initial=0.0) or 1.0
         error = np.abs(got - expected).max(initial=0.0) / scale
         tolerance = race.entrants[key].tolerance
         if not error <= tolerance:
-            race.out(key, Failure(f"differs from {first.peer} by {error:.1e} where {tolerance:.0e} is allowed"))
+            race.out(key, PeerError(f"differs from {first.peer} by {error:.1e} where {tolerance:.0e} is allowed"))
 
 
 def plan(key: Key, entrant: Entrant, pace: Pace) -> tuple[int, float]:
@@ -107,7 +109,7 @@ def plan(key: Key, entrant: Entrant, pace: Pace) -> tuple[int, float]:
     while (taken := entrant.seconds(n, pace.build)) < pace.turn / 2:
         n *= 2
     if taken > pace.patience:
-        raise TooSlow(f"a call takes {taken:.0f} s")
+        raise TooSlowError(f"a call takes {taken:.0f} s")
     calls = max(1, round(n * pace.turn / taken))
     return calls, taken * calls / n
 

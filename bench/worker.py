@@ -2,10 +2,10 @@
 
 It is told what to do by lines of JSON and answers each with one line:
 
-    {"enter": "rosenbrock-16", "settings": {}}  {"contestants": [{"key": ["dualdiff", "Python", ""], "tolerance": 1e-9}]}
-    {"check": 0, "file": "/tmp/x.npy"}          {}, the numbers of the result are in the file
-    {"time": 0, "calls": 100}                   {"seconds": 3.1e-05}
-    {"leave": true}                             {}, the contestants are forgotten
+    {"enter": "example", "settings": {}}   {"contestants": [{"key": ["dualdiff", "Python", ""], "tolerance": 1e-9}]}
+    {"check": 0, "file": "/tmp/x.npy"}     {}, the numbers of the result are in the file
+    {"time": 0, "calls": 100}              {"seconds": 3.1e-05}
+    {"leave": true}                        {}, the contestants are forgotten
 
 Settings replace fields of the workload. What fails answers {"error": "ValueError: ..."}.
 """
