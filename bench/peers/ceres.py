@@ -66,7 +66,7 @@ def _library(compiler: str) -> Path:
 
 
 def enter(workload: Workload) -> dict[Key, Contestant]:
-    if workload.kind not in ("gradient", "jacobian"):
+    if workload.kind not in ("gradient", "jacobian") or workload.function == "decay" or workload.sweep:
         return {}
     args = workload.point()
     x = np.array(args).reshape(-1)
