@@ -79,10 +79,8 @@ def residuals(m: Any, camera: Any, point: Any, weight: Any, feature: Any) -> Any
     x, y = p0 / p2, p1 / p2
     rr = x * x + y * y
     radial = 1 + camera[9] * rr + camera[10] * rr * rr
-    return (
-        weight * (x * radial * camera[6] + camera[7] - feature[0]),
-        weight * (y * radial * camera[6] + camera[8] - feature[1]),
-    )
+    seen = [x * radial * camera[6] + camera[7], y * radial * camera[6] + camera[8]]
+    return weight * (m.stack(seen) - feature)
 
 
 def formulas(m: Any, erf: Any = None) -> dict[str, Callable[..., Any]]:

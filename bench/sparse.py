@@ -16,7 +16,7 @@ def pattern(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the entries, row by row: the own point, and the own species at the neighbours."""
     rows, columns = np.indices((n, n))
     near = (rows // 2 == columns // 2) | (abs(rows - columns) == 2)
-    return np.nonzero(near)
+    return tuple(map(np.ascontiguousarray, np.nonzero(near)))
 
 
 def entries(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,10 +29,11 @@ class Goal:
 class Workload:
     """One derivative at one point.
 
-    ``kind``: gradient, jacobian or hessian; sparse, where only those entries of a Jacobian are wanted that are not zero;
-    epoch, where one of training is timed; batch, where it is of many samples; solve, where a compiled solver uses a Jacobian
-    at every step; or start, where what is timed is a fresh process up to its first result. ``chunked``: whether it is
-    measured for several chunks. ``sweep`` and ``size``: which point of which curve it is, if it is one.
+    ``kind``: gradient, jacobian or hessian; sparse, where only those entries of a Jacobian are wanted that are not
+    zero; epoch, where one of training is timed; batch, where it is of many samples; solve, where a compiled solver
+    uses a Jacobian at every step; or start, where what is timed is a fresh process up to its first result.
+    ``chunked``: whether it is measured for several chunks. ``sweep`` and ``size``: which point of which curve it is,
+    if it is one.
     """
 
     name: str

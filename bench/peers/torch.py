@@ -27,7 +27,7 @@ x1, x2 = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (2.0
 
 
 def missing() -> str:
-    return "" if find_spec("torch") else "pip install torch (for the processor alone: from PyTorch's index of CPU builds)"
+    return "" if find_spec("torch") else "pip install torch (its builds for the CPU alone are smaller)"
 
 
 def enter(workload: Workload) -> dict[Key, Contestant]:
