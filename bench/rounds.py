@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timin
     rounds.update({limit: most for key in turns if (limit := limit_of(key)) in turns})
     times = take_turns(race, {key: calls for key, (calls, _) in turns.items()}, rounds, pace)
     pool.leave(pace.build)
-    return {key: _timing(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
+    return {key: timing_of(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
 
 
 def agree(race: Race, pace: Pace) -> None:
@@ -126,7 +126,8 @@ def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: 
     return times
 
 
-def _timing(times: dict[int, float], limit: dict[int, float] | None) -> Timing:
+def timing_of(times: Mapping[int, float], limit: Mapping[int, float] | None) -> Timing:
+    """Quartiles over the rounds, and of the ratios to the limit in the same round."""
     ratios = [seconds / limit[turn] for turn, seconds in times.items() if turn in limit] if limit else []
     return Timing(_quartiles(list(times.values())), _quartiles(ratios) if ratios else None, len(times))
 
