@@ -20,7 +20,7 @@ from bench.peers import by_hand, ceres, dual
 from bench.pool import PeerError, Pool, Worker
 from bench.report import crossing, duration, lines, summary
 from bench.results import Absence, Measured, Results, machine, verdicts
-from bench.rounds import QUICK, limit_of, measure, timing_of
+from bench.rounds import QUICK, limit_of, measure, thinned, timing_of
 from bench.worker import serve
 from bench.workloads import WORKLOADS, Goal
 
@@ -168,17 +168,24 @@ def test_the_slow_have_fewer_turns_and_the_slowest_none():
     assert failures == {RIVAL: "a call takes 60 s"}
 
 
+def test_a_quick_run_has_every_second_point_of_a_sweep():
+    one = WORKLOADS["example"]
+    curves = [replace(one, sweep=sweep, size=size) for sweep in "ab" for size in (1, 3, 10)]
+    kept = thinned([one, *curves, one], QUICK)
+    assert [(w.sweep, w.size) for w in kept] == [("", 0), ("a", 1), ("a", 10), ("b", 1), ("b", 10), ("", 0)]
+
+
 def test_every_limit_is_by_hand():
     assert limit_of(Key("dualdiff", "Python", "chunk 4")) == LIMIT
 
 
 def in_this_process(workload):
     """The entrants of dualdiff and by hand, in this process."""
-    entered = by_hand.enter(workload) | dual.enter(workload)
-    return {
-        key: SimpleNamespace(result=lambda _, c=c: flat(c.result()), seconds=lambda n, _: 1e-3 * n, tolerance=c.tolerance)
-        for key, c in entered.items()
-    }
+
+    def local(c: Contestant) -> SimpleNamespace:
+        return SimpleNamespace(result=lambda _: flat(c.result()), seconds=lambda n, _: n / 1000, tolerance=c.tolerance)
+
+    return {key: local(c) for key, c in (by_hand.enter(workload) | dual.enter(workload)).items()}
 
 
 SOLVED = ["example", "example_of_two", "rosenbrock", "ackley", "brusselator", "rosenbrock2"]
