@@ -14,7 +14,7 @@ from .peers import PEERS
 from .pool import Pool
 from .report import about, lines, summary
 from .results import Measured, Results, machine, versions
-from .rounds import FULL, QUICK, Pace, measure
+from .rounds import FULL, QUICK, Pace, measure, thinned
 from .workloads import WORKLOADS, Workload
 
 
@@ -102,7 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2, reason + "\n")
     if loaded:
         print_all(loaded)
-    results = loaded or run(chosen, QUICK if options.quick else FULL, missing_peers())
+    pace = QUICK if options.quick else FULL
+    results = loaded or run(thinned(chosen, pace), pace, missing_peers())
     print("\n".join(summary(results)))
     if old:
         print("\n".join(compare.lines(old, results)))

@@ -147,7 +147,8 @@ def charts(results: Results) -> Iterator[Chart]:
         yield Chart("overview", title, lambda f, t: _overview(f, t, compared), 0.7 + 0.24 * len(compared))
     for name, points in results.sweeps.items():
         title = f"Time of one call against size: {name}"
-        yield Chart(f"sweep-{name}", title, lambda f, t, points=points: _sweep(f, t, points), 3.9)
+        draw = lambda f, t, points=points: _sweep(f, t, points)  # noqa: E731
+        yield Chart(f"sweep-{name}", title, draw, 2.9 + 0.1 * len(series(points)))
     for measured in results.single:
         rows = bars(measured)
         if rows:
@@ -263,10 +264,10 @@ def _sweep(figure: Any, theme: Theme, points: Sequence[Measured]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}".replace(",", "\u202f")))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: duration(y * 1.0000001).replace("us", "µs")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: duration(y * 1.0000001)))
     axes.set_xlabel("number of inputs" if "input" in points[0].sweep else "number of outputs")
     axes.set_ylabel("one call")
     axes.grid()
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
-    figure.legend(loc="outside lower left", ncols=3, handlelength=2.6, columnspacing=1.0)
+    figure.legend(loc="outside lower left", ncols=2, handlelength=2.6, columnspacing=1.0)

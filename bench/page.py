@@ -106,13 +106,12 @@ def _sweeps(results: Results, pictures: dict[str, str]) -> Iterator[str]:
     if not results.sweeps:
         return
     yield '<h2 id="sweeps">Forward or reverse</h2>'
-    yield '<div class="pair charts">'
     for name, points in results.sweeps.items():
         rows = list(sweep_rows(points))
-        words = "".join(f"<p>{escape(line)}</p>" for line in crossing(points))
+        words = escape(" ".join(crossing(points)))
         body = table(rows[0], ((row, row[0].startswith(OURS)) for row in rows[1:]), (0,))
-        yield f"<section><h3>{escape(name)}</h3>{pictures[f'sweep-{name}']}{words}{body}</section>"
-    yield "</div>"
+        yield f"<h3>{escape(name)}</h3><p>{words}</p>"
+        yield f'<div class="pair">{pictures[f"sweep-{name}"]}{body}</div>'
 
 
 def _workloads(results: Results, pictures: dict[str, str]) -> Iterator[str]:

@@ -48,10 +48,12 @@ class Worker:
 
     def _start(self) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        environment = {**os.environ, **ONE_THREAD}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        environment.pop("DUALDIFF_CACHE_DIR", None)  # nobody starts with what an earlier process compiled
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", self.module],
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -15,7 +15,7 @@ EVEN = 1.05
 
 def duration(seconds: float) -> str:
     """Seconds with three digits and a unit."""
-    units = ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
     scale, unit = next((pair for pair in units if seconds >= pair[0]), units[-1])
     return f"{seconds / scale:.3g} {unit}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +23,8 @@ class Pace:
 
     A contestant's turn lasts ``turn`` seconds, or one call where that takes longer. All turns of a workload together
     are to last ``budget`` seconds: those whose turns are long have fewer of them, though at least ``least``. Who needs
-    more than ``patience`` seconds for a call is left out; who does not answer for ``build`` seconds is ended.
+    more than ``patience`` seconds for a call is left out; who does not answer for ``build`` seconds is ended. Without
+    ``chunks`` only dualdiff's own choice is measured. Of a sweep's points one in ``every`` is.
     """
 
     name: str
@@ -33,10 +35,22 @@ class Pace:
     patience: float
     build: float
     chunks: bool
+    every: int
 
 
-QUICK = Pace("quick", turn=0.0005, least=3, most=9, budget=0.8, patience=3.0, build=60.0, chunks=False)
-FULL = Pace("full", turn=0.005, least=5, most=31, budget=12.0, patience=10.0, build=300.0, chunks=True)
+QUICK = Pace("quick", turn=0.0005, least=3, most=9, budget=0.8, patience=0.5, build=60.0, chunks=False, every=2)
+FULL = Pace("full", turn=0.005, least=5, most=31, budget=12.0, patience=5.0, build=300.0, chunks=True, every=1)
+
+
+def thinned(workloads: Sequence[Workload], pace: Pace) -> list[Workload]:
+    """What is measured at this pace."""
+    place: Counter[str] = Counter()  # in its sweep
+    kept = []
+    for workload in workloads:
+        if not workload.sweep or place[workload.sweep] % pace.every == 0:
+            kept.append(workload)
+        place[workload.sweep] += 1
+    return kept
 
 
 def limit_of(key: Key) -> Key:
@@ -80,7 +94,7 @@ def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timin
     rounds.update({limit: most for key in turns if (limit := limit_of(key)) in turns})
     times = take_turns(race, {key: calls for key, (calls, _) in turns.items()}, rounds, pace)
     pool.leave(pace.build)
-    return {key: _timing(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
+    return {key: timing_of(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
 
 
 def agree(race: Race, pace: Pace) -> None:
@@ -126,7 +140,8 @@ def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: 
     return times
 
 
-def _timing(times: dict[int, float], limit: dict[int, float] | None) -> Timing:
+def timing_of(times: Mapping[int, float], limit: Mapping[int, float] | None) -> Timing:
+    """Quartiles over the rounds, and of the ratios to the limit in the same round."""
     ratios = [seconds / limit[turn] for turn, seconds in times.items() if turn in limit] if limit else []
     return Timing(_quartiles(list(times.values())), _quartiles(ratios) if ratios else None, len(times))
 
