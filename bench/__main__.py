@@ -91,8 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"there is no such workload; there are {', '.join(WORKLOADS)}")
     if options.list:
+        width = max(len(workload.name) for workload in chosen) + 2
         for workload in chosen:
-            print(f"{workload.name:<18}{workload.title}")
+            print(f"{workload.name:<{width}}{workload.title}")
         return 0
     if options.report and not find_spec("matplotlib"):
         parser.exit(2, "a report needs Matplotlib: pip install 'numba-dualdiff[bench]'\n")

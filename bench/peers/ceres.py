@@ -30,7 +30,7 @@ SOURCE = Path(__file__).with_name("jets.cpp")
 COMPILERS = ("g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-I/usr/include/eigen3")
 CHUNKS = (4, 8, 16, 32, 100)
-HESSIAN_CHUNKS = (5, 10, 25, 50)
+HESSIAN_CHUNKS = (5, 10, 25)
 
 
 def missing() -> str:

@@ -157,7 +157,6 @@ void hessian(const F& f, const double* x, int n, double* H) {
 ENTRY(hessian_ackley, hessian, Ackley, 5)
 ENTRY(hessian_ackley, hessian, Ackley, 10)
 ENTRY(hessian_ackley, hessian, Ackley, 25)
-ENTRY(hessian_ackley, hessian, Ackley, 50)
 
 // The Jacobian's entries that are not zero: every sixth column is of one colour.
 extern "C" void sparse_brusselator(const double* x, int n, const long* rows, const long* colours, int entries,
