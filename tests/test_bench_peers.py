@@ -24,7 +24,7 @@ SMALL = {
 
 
 def small(name: str):
-    return replace(WORKLOADS[name], point=lambda: SMALL[name])
+    return replace(WORKLOADS[name], point=lambda: SMALL[name], chunked=False)
 
 
 @pytest.mark.parametrize("name", SMALL)
