@@ -3,63 +3,116 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from .measure import PROCESS, Key, check, measure
-from .peers import LIMIT, PEERS
-from .report import Timings, lines, machine, record
+from . import compare, page
+from .peers import PEERS
+from .pool import Pool
+from .report import about, lines, summary
+from .results import Measured, Results, machine, versions
+from .rounds import FULL, QUICK, Pace, measure, thinned
 from .workloads import WORKLOADS, Workload
 
-ROUNDS = {"quick": (5, 0.0005), "full": (31, 0.005)}
-"""How many rounds, and for how many seconds a contestant's turn lasts; fresh processes have fewer rounds."""
 
-MOST_PROCESSES = 7
+@contextmanager
+def progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
+    """What to call with a line to print, and with the name of the workload that begins.
+
+    There is a bar if tqdm is installed and there is a terminal.
+    """
+    if not (sys.stderr.isatty() and find_spec("tqdm")):
+        yield lambda line: print(line, flush=True), lambda name: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="workload", leave=False) as bar:
+
+        def begin(name: str) -> None:
+            bar.update(bool(bar.desc))
+            bar.set_description(name)
+
+        yield tqdm.write, begin
 
 
-def limit_of(key: Key) -> Key:
-    """What a contestant is compared with: the derivative by hand, called from the same place."""
-    return Key(LIMIT, key.where, "@njit" if key.where == PROCESS else "")
+def run(workloads: list[Workload], pace: Pace, missing: Mapping[str, str]) -> Results:
+    """Measure the workloads, one after the other, and print their tables."""
+    modules = {peer.NAME: peer.__name__ for peer in PEERS if peer.NAME not in missing}  # type: ignore[attr-defined]
+    results = Results(machine(), versions(), pace.name, missing, ())
+    measured = []
+    with Pool(modules) as pool, progress(len(workloads)) as (write, begin):
+        write("\n".join(about(results)))
+        for workload in workloads:
+            begin(workload.name)
+            measured.append(Measured.of(workload, *measure(pool, workload, pace)))
+            if not workload.sweep:
+                write("\n".join(lines(measured[-1])))
+    return Results(results.machine, results.versions, pace.name, missing, tuple(measured))
 
 
-def run(workload: Workload, missing: dict[str, str], pace: str) -> Timings:
-    """Check and measure all contestants that can take part."""
-    contestants = {}
-    for peer in PEERS:
-        if peer.NAME not in missing:
-            contestants.update(peer.enter(workload))
-    check(contestants)
-    rounds, seconds = ROUNDS[pace]
-    return measure(contestants, limit_of, min(rounds, MOST_PROCESSES) if workload.kind == "start" else rounds, seconds)
+def print_all(results: Results) -> None:
+    """Print what a run prints while it measures."""
+    print("\n".join(about(results)))
+    for measured in results.single:
+        print("\n".join(lines(measured)))
+
+
+def missing_peers() -> dict[str, str]:
+    """Who is not installed, and how to get it."""
+    return {peer.NAME: reason for peer in PEERS if (reason := peer.missing())}
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--list", action="store_true", help="list the workloads and do nothing")
+    what.add_argument("--only", action="append", metavar="NAME", help="only workloads or sweeps whose name begins so")
+    pace = what.add_mutually_exclusive_group()
+    pace.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under two minutes")
+    pace.add_argument("--full", action="store_true", help="many rounds (the default): under thirty minutes")
+    pace.add_argument("--load", metavar="FILE", type=Path, help="measure nothing, take what --save wrote")
+    to = parser.add_argument_group("what becomes of it")
+    to.add_argument("--save", metavar="FILE", type=Path, help="write everything measured, as JSON")
+    to.add_argument("--compare", metavar="FILE", type=Path, help="how each ratio changed since that run was saved")
+    to.add_argument("--report", metavar="DIR", type=Path, help="write a page with tables and charts, and the charts")
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="list the workloads and do nothing")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only workloads whose name begins so")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: tells orders of magnitude")
-    parser.add_argument("--save", metavar="FILE", type=Path, help="write everything measured, as JSON")
+    parser = command_line()
     options = parser.parse_args(arguments)
-    chosen = [w for w in WORKLOADS.values() if not options.only or w.name.startswith(tuple(options.only))]
+    begins = tuple(options.only or [""])
+    chosen = [w for w in WORKLOADS.values() if w.name.startswith(begins) or (w.sweep and w.sweep.startswith(begins))]
     if not chosen:
         parser.error(f"there is no such workload; there are {', '.join(WORKLOADS)}")
     if options.list:
+        width = max(len(workload.name) for workload in chosen) + 2
         for workload in chosen:
-            print(f"{workload.name:<18}{workload.title}")
+            print(f"{workload.name:<{width}}{workload.title}")
         return 0
-    for name, value in machine().items():
-        print(f"{name:<11}{value}")
-    missing = {peer.NAME: reason for peer in PEERS if (reason := peer.missing())}
-    print("missing    " + ("; ".join(f"{name}: {reason}" for name, reason in missing.items()) or "nobody"))
-    measured = {}
-    for workload in chosen:
-        measured[workload.name] = run(workload, missing, "quick" if options.quick else "full")
-        print("\n".join(lines(workload, measured[workload.name])), flush=True)
+    if options.report and not find_spec("matplotlib"):
+        parser.exit(2, "a report needs Matplotlib: pip install 'numba-dualdiff[bench]'\n")
+    loaded = Results.load(options.load) if options.load else None
+    old = Results.load(options.compare) if options.compare else None
+    if old and (reason := compare.refusal(old.machine, loaded.machine if loaded else machine())):
+        parser.exit(2, reason + "\n")
+    if loaded:
+        print_all(loaded)
+    pace = QUICK if options.quick else FULL
+    results = loaded or run(thinned(chosen, pace), pace, missing_peers())
+    print("\n".join(summary(results)))
+    if old:
+        print("\n".join(compare.lines(old, results)))
     if options.save:
-        options.save.write_text(json.dumps(record(measured, missing), indent=1) + "\n")
-    return 0
+        results.save(options.save)
+    if options.report:
+        print(f"\nreport: {page.write(results, options.report)}")
+    return 1 if results.failed else 0
 
 
 if __name__ == "__main__":

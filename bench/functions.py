@@ -86,6 +86,50 @@ def ackley_gradient(x):
     return g
 
 
+@njit
+def ackley_hessian(x):
+    n = x.size
+    squares = 0.0
+    waves = 0.0
+    for i in range(n):
+        squares += x[i] * x[i]
+        waves += np.cos(C * x[i])
+    root = np.sqrt(squares / n)
+    radial = A * B * np.exp(-B * root) / (n * root)
+    bend = radial * (B + 1 / root) / (n * root)
+    wave = C * np.exp(waves / n) / n
+    h = np.empty((n, n))
+    sines = np.sin(C * x)
+    for i in range(n):
+        for j in range(i + 1):
+            h[i, j] = h[j, i] = -bend * x[i] * x[j] - wave * C / n * sines[i] * sines[j]
+        h[i, i] += radial + wave * C * np.cos(C * x[i])
+    return h
+
+
+# --- a decaying and an oscillating part, at many times ----------------------------------------
+
+
+@njit
+def decay(p, t):
+    out = np.empty_like(t)
+    for i in range(t.size):
+        out[i] = p[0] * np.exp(-p[1] * t[i]) + p[2] * np.sin(p[3] * t[i])
+    return out
+
+
+@njit
+def decay_jacobian(p, t):
+    out = np.empty((t.size, 4))
+    for i in range(t.size):
+        fading, phase = np.exp(-p[1] * t[i]), p[3] * t[i]
+        out[i, 0] = fading
+        out[i, 1] = -p[0] * t[i] * fading
+        out[i, 2] = np.sin(phase)
+        out[i, 3] = p[2] * t[i] * np.cos(phase)
+    return out
+
+
 # --- Brusselator in one dimension -------------------------------------------------------------
 #
 # u' = 1 + u^2 v - 4u + k u_xx and v' = 3u - u^2 v + k v_xx at N points, k = (N+1)^2 / 50, with u = 1
@@ -126,11 +170,36 @@ def brusselator_jacobian(x):
     return jacobian
 
 
-FUNCTIONS = {f.__name__: f for f in (example, example_of_two, rosenbrock, ackley, brusselator)}
+FUNCTIONS = {f.__name__: f for f in (example, example_of_two, rosenbrock, ackley, decay, brusselator)}
+@njit
+def brusselator_entries(x):
+    """The entries of the Jacobian that are not zero, row by row."""
+    points = x.size // 2
+    k = (points + 1) ** 2 / 50
+    out = np.empty(8 * points - 4)
+    at = 0
+    for i in range(points):
+        u, v = x[2 * i], x[2 * i + 1]
+        for j in range(2):
+            if i > 0:
+                out[at] = k
+                at += 1
+            if j == 0:
+                out[at], out[at + 1] = 2 * u * v - 4 - 2 * k, u * u
+            else:
+                out[at], out[at + 1] = 3 - 2 * u * v, -u * u - 2 * k
+            at += 2
+            if i < points - 1:
+                out[at] = k
+                at += 1
+    return out
+
+
 BY_HAND = {
     "example": example_gradient,
     "example_of_two": example_of_two_gradient,
     "rosenbrock": rosenbrock_gradient,
     "ackley": ackley_gradient,
+    "decay": decay_jacobian,
     "brusselator": brusselator_jacobian,
 }

@@ -1,9 +1,8 @@
-"""The measuring core: contestants take turns, so that what disturbs the machine disturbs them all."""
+"""What is measured: contestants, which peers enter, and the times that they took."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from time import perf_counter
@@ -33,18 +32,26 @@ PROCESS = "process"
 
 @dataclass(frozen=True)
 class Contestant:
-    """``result`` tells what it computes, to be checked; ``seconds(n)`` how long n calls take."""
+    """``result`` tells what it computes, to be checked; ``seconds(n)`` how long n calls take.
+
+    ``tolerance``: how far the result may be from the others', relative to the largest number in it.
+    """
 
     result: Callable[[], Any]
     seconds: Callable[[int], float]
+    tolerance: float = 1e-9
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call and ratios to the limit: lower quartile, median, upper quartile over the rounds."""
+    """Seconds per call and ratios to the limit: lower quartile, median, upper quartile over the rounds.
+
+    There are no ratios where nobody wrote the derivative by hand.
+    """
 
     seconds: tuple[float, float, float]
-    ratio: tuple[float, float, float]
+    ratio: tuple[float, float, float] | None
+    rounds: int = 0
 
 
 def from_python(f: Callable[..., Any], args: Sequence[Any]) -> Contestant:
@@ -107,55 +114,3 @@ def flat(result: Any) -> np.ndarray:
     """The numbers of a result, in one row."""
     cells = result if isinstance(result, tuple) else (result,)
     return np.concatenate([np.ravel(np.asarray(cell, dtype=np.float64)) for cell in cells])
-
-
-def check(contestants: Mapping[Key, Contestant], tolerance: float = 1e-9) -> None:
-    """Compare all results, relative to the largest number in them, with the first."""
-    expected: Any = None
-    for key, contestant in contestants.items():
-        got = flat(contestant.result())
-        if expected is None:
-            expected = got
-        if got.shape != expected.shape or not np.abs(got - expected).max() <= tolerance * np.abs(expected).max():
-            raise AssertionError(f"{key} computes something else than {next(iter(contestants))}")
-
-
-def measure(
-    contestants: Mapping[Key, Contestant], limit: Callable[[Key], Key | None], rounds: int, seconds: float
-) -> dict[Key, Timing]:
-    """Time the contestants in turns, each for about ``seconds`` per round.
-
-    ``limit`` names the contestant that another is compared with, round by round.
-    """
-    calls = {key: _calls(contestant, seconds) for key, contestant in contestants.items()}
-    times: dict[Key, list[float]] = {key: [] for key in contestants}
-    order = list(contestants)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for turn in range(rounds):
-            first = turn * 7 % len(order)
-            for key in order[first:] + order[:first]:
-                times[key].append(contestants[key].seconds(calls[key]) / calls[key])
-    finally:
-        if collecting:
-            gc.enable()
-
-    def quartiles(numbers: Any) -> tuple[float, float, float]:
-        low, middle, high = np.quantile(numbers, [0.25, 0.5, 0.75])
-        return float(low), float(middle), float(high)
-
-    timings = {}
-    for key, numbers in times.items():
-        base = times.get(limit(key) or key, numbers)
-        timings[key] = Timing(quartiles(numbers), quartiles(np.divide(numbers, base)))
-    return timings
-
-
-def _calls(contestant: Contestant, seconds: float) -> int:
-    """How many calls take about ``seconds``; finding out warms up."""
-    contestant.seconds(1)  # compiles
-    n = 1
-    while (taken := contestant.seconds(n)) < seconds / 2:
-        n *= 2
-    return max(1, round(n * seconds / taken))

@@ -1,101 +1,164 @@
-"""What was measured, as an aligned table and as JSON."""
+"""What was measured, as aligned tables for the terminal."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-
-import llvmlite.binding as llvm
-import numba
+from collections.abc import Iterable, Iterator, Sequence
 
 from .measure import PROCESS, Key, Timing
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
-from .workloads import Goal, Workload
+from .results import Measured, Results, verdicts
 
-Timings = Mapping[Key, Timing]
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
-
-
-def machine() -> dict[str, str]:
-    """The machine and the versions."""
-    features = llvm.get_host_cpu_features()
-    widest = next((name for name in ("avx512f", "avx2", "avx", "sse2", "neon") if features.get(name)), "no SIMD known")
-    return {
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "processor": _processor(),
-        "target": f"{llvm.get_host_cpu_name()}, {widest}",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numba": f"{numba.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}",
-        "numpy": version("numpy"),
-    }
-
-
-def best(timings: Timings, peer: str, where: str) -> Timing | None:
-    """A peer's fastest setting in a place."""
-    entered = [timing for key, timing in timings.items() if (key.peer, key.where) == (peer, where)]
-    return min(entered, key=lambda timing: timing.seconds[1], default=None)
-
-
-def shown(timings: Timings) -> Iterator[tuple[Key, Timing]]:
-    """All of dualdiff's settings, and the best of every peer's."""
-    for where in dict.fromkeys(key.where for key in timings):
-        for key, timing in timings.items():
-            if key.where != where:
-                continue
-            if where == PROCESS or key.peer == OURS or timing is best(timings, key.peer, where):
-                yield key, timing
-
-
-def verdict(goal: Goal, timings: Timings) -> Iterator[str]:
-    """Whether a goal is met, in each place where it can be told."""
-    for key, timing in timings.items():
-        if (key.peer, key.variant) != (OURS, goal.variant):
-            continue
-        rival = best(timings, goal.peer, key.where)
-        allowed = goal.seconds or (goal.times * rival.seconds[1] if rival else None)
-        if allowed is not None:
-            used = timing.seconds[1] / allowed
-            yield f"{key.where}: at most {goal}: {'met' if used <= 1 else 'MISSED'} ({used:.2f} of what is allowed)"
-
-
-def lines(workload: Workload, timings: Timings) -> Iterator[str]:
-    """The table of one workload."""
-    yield ""
-    yield f"{workload.name}: {workload.title}"
-    yield f"  {'called from':<12}{'contestant':<34}{'median':>10}{'quartiles':>20}   {'x ' + LIMIT:>10}"
-    for key, timing in shown(timings):
-        low, middle, high = map(duration, timing.seconds)
-        who = f"{key.peer}, {key.variant}" if key.variant else key.peer
-        yield f"  {key.where:<12}{who:<34}{middle:>10}{low + ' .. ' + high:>20}   {timing.ratio[1]:>10.2f}"
-    for goal in workload.goals:
-        for line in verdict(goal, timings):
-            yield f"  goal, {line}"
+EVEN = 1.05
+"""Two that are nearer to each other than by this factor count as equally fast."""
 
 
 def duration(seconds: float) -> str:
     """Seconds with three digits and a unit."""
-    units = ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
     scale, unit = next((pair for pair in units if seconds >= pair[0]), units[-1])
     return f"{seconds / scale:.3g} {unit}"
 
 
-def record(measured: Mapping[str, Timings], missing: Mapping[str, str]) -> dict[str, Any]:
-    """Everything, for ``--save``."""
-    rows = [
-        {"workload": name, **key._asdict(), "seconds": timing.seconds, "ratio": timing.ratio}
-        for name, timings in measured.items()
-        for key, timing in timings.items()
-    ]
-    return {"machine": machine(), "missing": dict(missing), "rows": rows}
+def ratio(timing: Timing) -> str:
+    """The median ratio to the limit."""
+    return f"{timing.ratio[1]:.2f}" if timing.ratio else "-"
+
+
+def who(key: Key) -> str:
+    """The peer and its setting."""
+    return f"{key.peer}, {key.variant}" if key.variant else key.peer
+
+
+def aligned(rows: Iterable[Sequence[str]], align: str) -> Iterator[str]:
+    """Rows as lines; ``align`` has one of ``<`` and ``>`` for each column."""
+    rows = list(rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(align))]
+    for row in rows:
+        yield "  " + "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, align, widths, strict=True)).rstrip()
+
+
+def shown(measured: Measured) -> Iterator[tuple[Key, Timing]]:
+    """All of dualdiff's settings, and the best of every peer's, from the fastest to the slowest in each place."""
+    for where in measured.places:
+        rows = [
+            (key, timing)
+            for key, timing in measured.timings.items()
+            if key.where == where
+            and (where == PROCESS or key.peer == OURS or key == measured.best(key.peer, where)[0])  # type: ignore
+        ]
+        yield from sorted(rows, key=lambda row: row[1].seconds[1])
+
+
+def about(results: Results) -> Iterator[str]:
+    """The machine, the versions, and who is missing."""
+    rows = [(name, str(value)) for name, value in results.machine.items() if name != "features"]
+    rows.append(("versions", ", ".join(f"{name} {number}" for name, number in results.versions.items())))
+    rows += [("missing", f"{peer}: {reason}") for peer, reason in results.missing.items()]
+    yield from aligned(rows, "<<")
+
+
+def lines(measured: Measured) -> Iterator[str]:
+    """The table of one workload, and whether its goals are met."""
+    yield ""
+    yield f"{measured.name}: {measured.title}"
+    rows = [("called from", "contestant", "median", "quartiles", f"x {LIMIT}")]
+    for key, timing in shown(measured):
+        low, middle, high = map(duration, timing.seconds)
+        rows.append((key.where, who(key), middle, f"{low} .. {high}", ratio(timing)))
+    yield from aligned(rows, "<<>>>")
+    for key, absence in measured.absent.items():
+        yield f"  {'FAILED' if absence.failed else 'left out'}: {where(key)}{who(key)}: {absence.reason}"
+    for place, goal, used in verdicts(measured):
+        met = "met" if used <= 1 else "MISSED"
+        yield f"  goal, {place}: {goal.variant} at most {goal}: {met} ({used:.2f} of what is allowed)"
+
+
+def where(key: Key) -> str:
+    """The place, if the contestant came so far."""
+    return f"{key.where}, " if key.where else ""
+
+
+def winner(ours: Timing, rival: tuple[Key, Timing] | None) -> str:
+    """Who is faster, by how much."""
+    if rival is None:
+        return "no rival"
+    key, timing = rival
+    factor = timing.seconds[1] / ours.seconds[1]
+    if 1 / EVEN < factor < EVEN:
+        return "even"
+    return f"{OURS}, {factor:.3g} times" if factor > 1 else f"{key.peer}, {1 / factor:.3g} times"
+
+
+def summary_rows(results: Results) -> Iterator[tuple[str, ...]]:
+    """Workload, place, dualdiff's setting and ratio, the best rival and its ratio, and who is faster."""
+    for measured in results.single:
+        for place in measured.places:
+            ours, rival = measured.ours(place), measured.rival(place)
+            if ours is None:
+                continue
+            rival_cells = (who(rival[0]), ratio(rival[1])) if rival else ("-", "-")
+            yield measured.name, place, ours[0].variant, ratio(ours[1]), *rival_cells, winner(ours[1], rival)
+
+
+def summary(results: Results) -> Iterator[str]:
+    """How dualdiff stands, workload by workload, and the sweeps."""
+    rows = list(summary_rows(results))
+    if rows:
+        yield f"\nsummary: ratios to {LIMIT}; the fastest of the other peers is the rival"
+        head = ("workload", "called from", OURS, "ratio", "best rival", "ratio", "faster")
+        yield from aligned([head, *rows], "<<<><><")
+    for name, points in results.sweeps.items():
+        yield f"\nsweep {name}: median of one call, from Python"
+        yield from aligned(sweep_rows(points), "<" + ">" * len(points))
+        yield from (f"  {line}" for line in crossing(points))
+
+
+def direction(key: Key) -> str:
+    """Forward or reverse, if the variant's name says so."""
+    first = key.variant.split(",")[0].split()[:1]
+    return first[0] if first and first[0] in ("forward", "reverse") else ""
+
+
+def series(points: Sequence[Measured]) -> dict[tuple[str, str], dict[int, Timing]]:
+    """The curves of a sweep: by peer and direction the best time at each size, in the place that most can do."""
+    curves: dict[tuple[str, str], dict[int, Timing]] = {}
+    for measured in points:
+        for key, timing in measured.timings.items():
+            if key.where != measured.places[0]:
+                continue
+            curve = curves.setdefault((key.peer, direction(key)), {})
+            if measured.size not in curve or timing.seconds[1] < curve[measured.size].seconds[1]:
+                curve[measured.size] = timing
+    return curves
+
+
+def sweep_rows(points: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
+    """One curve per row, one size per column."""
+    sizes = [measured.size for measured in points]
+    yield "", *map(str, sizes)
+    for curve, times in series(points).items():
+        yield " ".join(filter(None, curve)), *(duration(times[s].seconds[1]) if s in times else "-" for s in sizes)
+
+
+def crossing(points: Sequence[Measured]) -> Iterator[str]:
+    """From which size on another direction than dualdiff's, or another peer, is faster."""
+    curves = series(points)
+    ours = next((times for (peer, _), times in curves.items() if peer == OURS), {})
+    winners = []
+    others = {curve: times for curve, times in curves.items() if curve[0] not in (OURS, LIMIT)}
+    for size in sorted(ours):
+        rivals = {curve: times[size].seconds[1] for curve, times in others.items() if size in times}
+        if rivals:
+            best = min(rivals, key=lambda curve: rivals[curve])
+            factor = ours[size].seconds[1] / rivals[best]
+            winners.append((size, OURS if factor < EVEN else " ".join(filter(None, best)), factor))
+    last = ""
+    for size, name, factor in winners:
+        if name != last:
+            much = f" ({factor:.3g} times faster than {OURS})" if name != OURS else ""
+            yield f"From {size} on {name} is fastest{much}."
+        last = name
+    if winners and last != OURS:
+        size, name, factor = winners[-1]
+        yield f"At {size}, {name} is {factor:.3g} times faster than {OURS}."

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..measure import Contestant, Key
 from ..workloads import Workload
-from . import by_hand, ceres, dual
+from . import autograd, by_hand, casadi, ceres, dual, hyperjet, jax, num_dual, numdifftools, scipy, torch
 
 
 class Peer(Protocol):
@@ -21,5 +21,5 @@ class Peer(Protocol):
         """Its contestants for a workload, none if it does not do such work."""
 
 
-PEERS: list[Peer] = [by_hand, dual, ceres]
+PEERS: list[Peer] = [by_hand, dual, ceres, jax, torch, casadi, autograd, num_dual, hyperjet, numdifftools, scipy]
 LIMIT = by_hand.NAME

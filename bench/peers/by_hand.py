@@ -5,9 +5,10 @@ from __future__ import annotations
 from dualdiff import vmap
 
 from ..batches import BATCHES
-from ..functions import BY_HAND
+from ..functions import BY_HAND, ackley_hessian, brusselator_entries
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code, into_given_arrays
 from ..processes import process_contestant
+from ..sgd import epoch, loss_gradient
 from ..solvers import SOLVERS
 from ..workloads import Workload
 
@@ -40,8 +41,11 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
             return {}
         f = into_given_arrays(vmap(one, threads=1), args)
         return {Key(NAME, PYTHON, ""): from_python(f, args)}
-    f = BY_HAND[workload.function]
-    return {
-        Key(NAME, PYTHON, ""): from_python(f, args),
-        Key(NAME, COMPILED, ""): in_compiled_code(f, args),
-    }
+    if workload.kind == "epoch":
+        return {Key(NAME, PYTHON, ""): from_python(epoch(loss_gradient), args)}
+    only = {"hessian": ackley_hessian, "sparse": brusselator_entries}
+    f = only.get(workload.kind, BY_HAND[workload.function])
+    contestants = {Key(NAME, PYTHON, ""): from_python(f, args)}
+    if workload.kind not in only and not workload.sweep:
+        contestants[Key(NAME, COMPILED, "")] = in_compiled_code(f, args)
+    return contestants

@@ -12,6 +12,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import numpy as np
 from numba import njit
 
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python
+from ..sgd import BATCH, RATE
+from ..sparse import entries
 from ..workloads import Workload
 
 NAME = "ceres::Jet"
@@ -27,6 +30,7 @@ SOURCE = Path(__file__).with_name("jets.cpp")
 COMPILERS = ("g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-I/usr/include/eigen3")
 CHUNKS = (4, 8, 16, 32, 100)
+HESSIAN_CHUNKS = (5, 10, 25)
 
 
 def missing() -> str:
@@ -66,20 +70,62 @@ def _library(compiler: str) -> Path:
 
 
 def enter(workload: Workload) -> dict[Key, Contestant]:
-    if workload.kind not in ("gradient", "jacobian"):
+    if workload.sweep or workload.kind in ("solve", "start"):
         return {}
     args = workload.point()
+    if workload.kind in ("batch", "sparse", "epoch"):
+        return {
+            Key(NAME, PYTHON, compiler): from_python(_of_arrays(library, workload.kind, workload.function), args)
+            for compiler, library in _libraries()[0].items()
+        }
     x = np.array(args).reshape(-1)
     name = "example" if workload.function == "example_of_two" else workload.function
     contestants = {}
     for compiler, library in _libraries()[0].items():
-        for chunk in (2,) if name == "example" else CHUNKS:
-            entry = f"{name}_{chunk}"
+        for chunk in _chunks(workload.kind, name, x.size):
+            entry = f"{'hessian_' * (workload.kind == 'hessian')}{name}_{chunk}"
             variant = f"{compiler}, chunk {chunk}"
             wrapped = _wrapped(library, entry, workload.kind, len(args))
             contestants[Key(NAME, PYTHON, variant)] = from_python(wrapped, args)
-            contestants[Key(NAME, COMPILED, variant)] = _timed(library, entry, workload.kind, x)
+            if workload.kind != "hessian":
+                contestants[Key(NAME, COMPILED, variant)] = _timed(library, entry, workload.kind, x)
     return contestants
+
+
+def _chunks(kind: str, name: str, n: int) -> tuple[int, ...]:
+    if kind == "hessian":
+        return tuple(chunk for chunk in HESSIAN_CHUNKS if chunk <= n)
+    return (2,) if name == "example" else CHUNKS
+
+
+def _of_arrays(library: ctypes.CDLL, kind: str, name: str) -> Callable[..., Any]:
+    """A call from Python of what takes and fills whole arrays."""
+
+    def call(entry: str, *arguments: Any) -> None:
+        function = library[entry]
+        function.restype = None
+        pass_on = {np.ndarray: lambda a: ctypes.c_void_p(a.ctypes.data), int: ctypes.c_long, float: ctypes.c_double}
+        function(*(pass_on[type(a)](a) for a in arguments))
+
+    def sparse(x: np.ndarray) -> np.ndarray:
+        out = np.empty(rows.size)
+        call("sparse_brusselator", x, x.size, rows, colours, rows.size, out)
+        return out
+
+    def epoch(features: np.ndarray, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        w = np.zeros(features.shape[1])
+        call("epoch", features, labels, order, order.size, BATCH, RATE, w)
+        return w
+
+    def batch(*args: np.ndarray) -> tuple[np.ndarray, ...]:
+        call(name, *args, len(args[0]), *outputs)
+        return outputs
+
+    rows, colours = entries(500)
+    n = 31843 if name == "residuals" else 1_000_000
+    shapes = {"residuals": ((n, 2, 11), (n, 2, 3), (n, 2)), "call_price": (n, (5, n))}
+    outputs = tuple(map(np.empty, shapes.get(name, (n, n)))) if kind == "batch" else ()
+    return {"sparse": sparse, "epoch": epoch, "batch": batch}[kind]
 
 
 def _timed(library: ctypes.CDLL, entry: str, kind: str, x: np.ndarray) -> Contestant:

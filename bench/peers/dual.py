@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numba import njit
+
 import dualdiff
 
 from ..batches import BATCHES
-from ..functions import FUNCTIONS
+from ..functions import FUNCTIONS, brusselator
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code, into_given_arrays
 from ..processes import process_contestant
+from ..sgd import epoch, loss
 from ..solvers import SOLVERS
+from ..sparse import COLOURS, entries
 from ..workloads import Workload
 
 NAME = "dualdiff"
@@ -35,6 +42,32 @@ def missing() -> str:
     return ""
 
 
+@njit
+def along_colours(s, x):
+    """The Brusselator at x plus a step along each colour."""
+    moved = np.empty_like(x)
+    for i in range(x.size):
+        moved[i] = x[i] + s[i % s.size]
+    return brusselator(moved)
+
+
+def sparse_entries(n: int) -> Any:
+    """The Jacobian by the steps has the entries of the sparse one, each in the column of its colour."""
+    rows, colours = entries(n)
+    jacobian = dualdiff.jacobian(along_colours)
+    still = np.zeros(COLOURS)
+
+    @njit
+    def in_order(x):
+        compressed = jacobian(still, x)
+        out = np.empty(rows.size)
+        for k in range(rows.size):
+            out[k] = compressed[rows[k], colours[k]]
+        return out
+
+    return in_order
+
+
 def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "start":
         scripts = {"import": "import dualdiff", "interpreted": INTERPRETED, "compiled": COMPILED_START}
@@ -53,11 +86,19 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
             contestants[Key(NAME, PYTHON, variant)] = from_python(into_given_arrays(f, args), args)
         contestants[Key(NAME, PYTHON, "new arrays")] = from_python(dualdiff.vmap(g, threads=1), args)
         return contestants
-    argnums = 0 if len(args) == 1 else tuple(range(len(args)))
+    single = {
+        "hessian": lambda: dualdiff.hessian(FUNCTIONS[workload.function]),
+        "sparse": lambda: sparse_entries(args[0].size),
+        "epoch": lambda: epoch(dualdiff.gradient(loss)),
+    }
+    if workload.kind in single:
+        return {Key(NAME, PYTHON, "default"): from_python(single[workload.kind](), args)}
+    argnums = (0, 1) if workload.function == "example_of_two" else 0
     contestants = {}
     for chunk in (None, *CHUNKS) if workload.chunked else (None,):
         f = getattr(dualdiff, workload.kind)(FUNCTIONS[workload.function], argnums, chunk)
         variant = "default" if chunk is None else f"chunk {chunk}"
         contestants[Key(NAME, PYTHON, variant)] = from_python(f, args)
-        contestants[Key(NAME, COMPILED, variant)] = in_compiled_code(f, args)
+        if not workload.sweep:
+            contestants[Key(NAME, COMPILED, variant)] = in_compiled_code(f, args)
     return contestants

@@ -1,0 +1,151 @@
+"""How a workload is measured: contestants take turns, so that what disturbs the machine disturbs them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .measure import PROCESS, Key, Timing
+from .peers import LIMIT
+from .pool import Entrant, PeerError, Pool, TooSlowError
+from .workloads import Workload
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How thoroughly a workload is measured.
+
+    A contestant's turn lasts ``turn`` seconds, or one call where that takes longer. All turns of a workload together
+    are to last ``budget`` seconds: those whose turns are long have fewer of them, though at least ``least``. Who needs
+    more than ``patience`` seconds for a call is left out; who does not answer for ``build`` seconds is ended. Without
+    ``chunks`` only dualdiff's own choice is measured. Of a sweep's points one in ``every`` is.
+    """
+
+    name: str
+    turn: float
+    least: int
+    most: int
+    budget: float
+    patience: float
+    build: float
+    chunks: bool
+    every: int
+
+
+QUICK = Pace("quick", turn=0.0005, least=3, most=9, budget=0.8, patience=0.5, build=60.0, chunks=False, every=2)
+FULL = Pace("full", turn=0.005, least=5, most=31, budget=12.0, patience=5.0, build=300.0, chunks=True, every=1)
+
+
+def thinned(workloads: Sequence[Workload], pace: Pace) -> list[Workload]:
+    """What is measured at this pace."""
+    place: Counter[str] = Counter()  # in its sweep
+    kept = []
+    for workload in workloads:
+        if not workload.sweep or place[workload.sweep] % pace.every == 0:
+            kept.append(workload)
+        place[workload.sweep] += 1
+    return kept
+
+
+def limit_of(key: Key) -> Key:
+    """What a contestant is compared with: the derivative by hand, called from the same place."""
+    return Key(LIMIT, key.where, "@njit" if key.where == PROCESS else "")
+
+
+class Race:
+    """The contestants of one workload that are still in it, and why others are not."""
+
+    def __init__(self, entrants: dict[Key, Entrant], failures: dict[Key, PeerError]) -> None:
+        self.entrants, self.failures = dict(entrants), dict(failures)
+
+    def each(
+        self, ask: Callable[[Key, Entrant], Answer], order: list[Key] | None = None
+    ) -> Iterator[tuple[Key, Answer]]:
+        """What contestants answer; who fails is out."""
+        for key in list(self.entrants) if order is None else order:
+            if key not in self.entrants:
+                continue
+            try:
+                yield key, ask(key, self.entrants[key])
+            except PeerError as failure:
+                self.out(key, failure)
+
+    def out(self, key: Key, reason: PeerError) -> None:
+        """Take a contestant out of the race."""
+        del self.entrants[key]
+        self.failures[key] = reason
+
+
+def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timing], dict[Key, PeerError]]:
+    """The times of all contestants, and why others have none."""
+    settings = {} if pace.chunks else {"chunked": False}
+    race = Race(*pool.enter(workload.name, settings, pace.build))
+    agree(race, pace)
+    turns = {key: turn for key, turn in race.each(lambda key, entrant: plan(key, entrant, pace))}
+    share = pace.budget / max(1, len(turns))
+    rounds = {key: int(np.clip(share / seconds, pace.least, pace.most)) for key, (_, seconds) in turns.items()}
+    most = max(rounds.values(), default=0)
+    rounds.update({limit: most for key in turns if (limit := limit_of(key)) in turns})
+    times = take_turns(race, {key: calls for key, (calls, _) in turns.items()}, rounds, pace)
+    pool.leave(pace.build)
+    return {key: timing_of(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
+
+
+def agree(race: Race, pace: Pace) -> None:
+    """Compare all results with the first, relative to the largest number in it; who computes something else is out."""
+    expected: Any = None
+    first: Any = None
+    for key, got in race.each(lambda _, entrant: entrant.result(pace.build)):
+        if expected is None:
+            first, expected = key, got
+        if got.shape != expected.shape:
+            race.out(key, PeerError(f"has {got.size} numbers where {first.peer} has {expected.size}"))
+            continue
+        scale = np.abs(expected).max(initial=0.0) or 1.0
+        error = np.abs(got - expected).max(initial=0.0) / scale
+        tolerance = race.entrants[key].tolerance
+        if not error <= tolerance:
+            race.out(key, PeerError(f"differs from {first.peer} by {error:.1e} where {tolerance:.0e} is allowed"))
+
+
+def plan(key: Key, entrant: Entrant, pace: Pace) -> tuple[int, float]:
+    """How many calls make a turn, and how long it is; finding out warms up."""
+    taken = entrant.seconds(1, pace.build)
+    if key.where == PROCESS:
+        return 1, taken
+    n = 1
+    while (taken := entrant.seconds(n, pace.build)) < pace.turn / 2:
+        n *= 2
+    if taken > pace.patience:
+        raise TooSlowError(f"a call takes {taken:.0f} s")
+    calls = max(1, round(n * pace.turn / taken))
+    return calls, taken * calls / n
+
+
+def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: Pace) -> dict[Key, dict[int, float]]:
+    """Seconds per call of each contestant, by round; who has few turns has them spread over all rounds."""
+    times: dict[Key, dict[int, float]] = {key: {} for key in calls}
+    order, most = list(calls), max(rounds.values(), default=0)
+    for turn in range(most):
+        first = turn % len(order)
+        now = [k for k in order[first:] + order[:first] if turn * rounds[k] // most != (turn - 1) * rounds[k] // most]
+        for key, seconds in race.each(lambda key, entrant: entrant.seconds(calls[key], pace.build), now):
+            times[key][turn] = seconds / calls[key]
+    return times
+
+
+def timing_of(times: Mapping[int, float], limit: Mapping[int, float] | None) -> Timing:
+    """Quartiles over the rounds, and of the ratios to the limit in the same round."""
+    ratios = [seconds / limit[turn] for turn, seconds in times.items() if turn in limit] if limit else []
+    return Timing(_quartiles(list(times.values())), _quartiles(ratios) if ratios else None, len(times))
+
+
+def _quartiles(numbers: list[float]) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(numbers, [0.25, 0.5, 0.75])
+    return float(low), float(middle), float(high)

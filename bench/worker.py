@@ -1,0 +1,83 @@
+"""The process of one peer: ``python -m bench.worker bench.peers.dual``.
+
+It is told what to do by lines of JSON and answers each with one line:
+
+    {"enter": "example", "settings": {}}   {"contestants": [{"key": ["dualdiff", "Python", ""], "tolerance": 1e-9}]}
+    {"check": 0, "file": "/tmp/x.npy"}     {}, the numbers of the result are in the file
+    {"time": 0, "calls": 100}              {"seconds": 3.1e-05}
+    {"leave": true}                        {}, the contestants are forgotten
+
+Settings replace fields of the workload. What fails answers {"error": "ValueError: ..."}.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TextIO
+
+import numpy as np
+
+from .measure import Contestant, flat
+from .workloads import WORKLOADS
+
+
+class Table:
+    """The contestants of a peer that sit at the table, by number; each method is one request."""
+
+    def __init__(self, peer: Any) -> None:
+        self.peer = peer
+        self.contestants: list[Contestant] = []
+
+    def enter(self, name: str, settings: dict[str, Any]) -> dict[str, Any]:
+        entered = self.peer.enter(replace(WORKLOADS[name], **settings))
+        self.contestants = list(entered.values())
+        return {"contestants": [{"key": key, "tolerance": c.tolerance} for key, c in entered.items()]}
+
+    def check(self, number: int, file: str) -> dict[str, Any]:
+        np.save(file, flat(self.contestants[number].result()))
+        return {}
+
+    def time(self, number: int, calls: int) -> dict[str, Any]:
+        contestant = self.contestants[number]
+        if calls > 1:
+            contestant.seconds(1)  # others had their turn: code and data come back into the caches
+        return {"seconds": contestant.seconds(calls)}
+
+    def leave(self, _: bool) -> dict[str, Any]:
+        self.contestants = []
+        gc.collect()
+        return {}
+
+
+def serve(peer: Any, requests: Iterable[str], answers: TextIO) -> None:
+    """Answer every request until there are no more."""
+    table = Table(peer)
+    for line in requests:
+        request = json.loads(line)
+        name, subject = next(iter(request.items()))
+        try:
+            answer = getattr(table, name)(subject, **{k: v for k, v in request.items() if k != name})
+        except Exception as error:  # whatever a peer does, the benchmark goes on without it
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def main() -> None:
+    """Serve the peer whose module is the argument, with the garbage collector off."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what packages print is no answer
+    peer = importlib.import_module(sys.argv[1])
+    gc.disable()
+    serve(peer, sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()
