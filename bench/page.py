@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 
 from .charts import DARK, LIGHT, Chart, charts, style
-from .measure import PYTHON
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
 from .report import crossing, duration, ratio, shown, summary_rows, sweep_rows, where, who
@@ -156,6 +155,7 @@ def _machine(results: Results) -> Iterator[str]:
     yield (
         "<p>Each peer runs in processes of its own, with its garbage collector off. Contestants take turns in rounds "
         "whose order changes; times are medians over the rounds in all processes, a ratio is that to "
-        f"{LIMIT} in the same round. All results agree before anything is timed. “{PYTHON}”: each call is made from Python; “compiled”: "
-        "the loop of calls is compiled too. The same on your machine: <code>python -m bench --report DIR</code>.</p>"
+        f"{LIMIT} in the same round. All results agree before anything is timed. "
+        "“Python”: each call is made from Python; “compiled”: the loop of calls is compiled too. "
+        "The same on your machine: <code>python -m bench --report DIR</code>.</p>"
     )
