@@ -35,9 +35,9 @@ def progress() -> Iterator[Callable[[str, int], None]]:
     with tqdm(leave=False) as bar:
 
         def begin(name: str, left: int) -> None:
+            bar.update(bool(bar.desc))  # the one before is done
             bar.total = bar.n + left
             bar.set_description(f"{name:<20}")
-            bar.update()
 
         yield begin
 

@@ -21,7 +21,7 @@ from bench.pool import PeerError, Pool, Worker
 from bench.report import crossing, duration, lines, summary
 from bench.results import Absence, Measured, Results, machine, verdicts
 from bench.rounds import QUICK, limit_of, measure, thinned, timings
-from bench.worker import serve
+from bench.worker import serve, undisturbed
 from bench.workloads import WORKLOADS, Goal
 
 LIMIT = Key("by hand", "Python", "")
@@ -58,6 +58,13 @@ def test_a_worker_enters_checks_times_and_forgets(tmp_path):
     np.testing.assert_array_equal(np.load(file), [1.0, 2.0])
     assert timed == {"seconds": pytest.approx(3e-3)}
     assert "IndexError" in forgotten["error"]
+
+
+def test_a_turn_in_which_the_processor_was_taken_away_is_repeated(monkeypatch):
+    interrupted = iter([0, 1, 1, 1])  # before and after the first attempt and the second
+    monkeypatch.setattr("bench.worker.interruptions", lambda: next(interrupted))
+    times = iter([9.0, 3.0])
+    assert undisturbed(Contestant(lambda: 0.0, lambda n: next(times)), 1) == 3.0
 
 
 def test_a_worker_answers_with_the_error_of_its_peer(capsys):
