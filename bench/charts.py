@@ -25,14 +25,14 @@ WIDTH = 4.0
 
 COLOURS = {
     OURS: "#d1492e",
-    "jax": "#2f7fd1",
-    "torch": "#b0579f",
+    "JAX": "#2f7fd1",
+    "PyTorch": "#b0579f",
     "autograd": "#1f9e78",
-    "casadi": "#b98515",
-    "ceres::jet": "#3f9dc4",
+    "CasADi": "#b98515",
+    "ceres::Jet": "#3f9dc4",
     "num-dual": "#8a6fd1",
     "hyperjet": "#7d8b2f",
-    "scipy": "#9a7b62",
+    "SciPy": "#9a7b62",
     "numdifftools": "#c4688a",
 }
 MARKS = dict(zip(COLOURS, "osD^vPX<>p", strict=True))
@@ -61,18 +61,14 @@ def style(selector: str) -> str:
     return f"{variables(LIGHT)} @media (prefers-color-scheme: dark) {{{variables(DARK)}}}"
 
 
-def _short(peer: str) -> str:
-    return peer.lower().replace("_", "-").replace("numdual", "num-dual")
-
-
 def colour(peer: str, theme: Theme) -> str:
     """A peer's colour."""
-    return theme.soft if peer == LIMIT else COLOURS.get(_short(peer), theme.soft)
+    return theme.soft if peer == LIMIT else COLOURS.get(peer, theme.soft)
 
 
 def mark(peer: str) -> str:
     """A peer's mark."""
-    return MARKS.get(_short(peer), "|")
+    return MARKS.get(peer, "|")
 
 
 @dataclass(frozen=True)
