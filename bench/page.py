@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from .charts import DARK, LIGHT, Chart, charts, style
+from .charts import charts
+from .drawing import DARK, LIGHT, Chart, style
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
 from .report import crossing, duration, ratio, shown, summary_rows, sweep_rows, where, who
