@@ -4,60 +4,73 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter
 
 from . import compare, page
+from .measure import Key
 from .peers import PEERS
-from .pool import Pool
+from .pool import PeerError, Pool
 from .report import about, lines, summary
 from .results import Measured, Results, machine, versions
-from .rounds import FULL, QUICK, Pace, measure, thinned
+from .rounds import FULL, QUICK, Pace, Times, measure, thinned, timings
 from .workloads import WORKLOADS, Workload
 
 
 @contextmanager
-def progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
-    """What to call with a line to print, and with the name of the workload that begins.
+def progress() -> Iterator[Callable[[str, int], None]]:
+    """What to call when a workload begins, with its name and the number of workloads still to come.
 
     There is a bar if tqdm is installed and there is a terminal.
     """
     if not (sys.stderr.isatty() and find_spec("tqdm")):
-        yield lambda line: print(line, flush=True), lambda name: None
+        yield lambda name, left: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="workload", leave=False) as bar:
+    with tqdm(leave=False) as bar:
 
-        def begin(name: str) -> None:
-            bar.update(bool(bar.desc))
-            bar.set_description(name)
+        def begin(name: str, left: int) -> None:
+            bar.update(bool(bar.desc))  # the one before is done
+            bar.total = bar.n + left
+            bar.set_description(f"{name:<20}")
 
-        yield tqdm.write, begin
+        yield begin
 
 
-def run(workloads: list[Workload], pace: Pace, missing: Mapping[str, str]) -> Results:
-    """Measure the workloads, one after the other, and print their tables."""
+def run(workloads: Sequence[Workload], pace: Pace, missing: Mapping[str, str]) -> Results:
+    """Measure the workloads, again and again in fresh processes as the pace has it."""
     modules = {peer.NAME: peer.__name__ for peer in PEERS if peer.NAME not in missing}  # type: ignore[attr-defined]
-    results = Results(machine(), versions(), pace.name, missing, ())
-    measured = []
-    with Pool(modules) as pool, progress(len(workloads)) as (write, begin):
-        write("\n".join(about(results)))
-        for workload in workloads:
-            begin(workload.name)
-            measured.append(Measured.of(workload, *measure(pool, workload, pace)))
-            if not workload.sweep:
-                write("\n".join(lines(measured[-1])))
-    return Results(results.machine, results.versions, pace.name, missing, tuple(measured))
+    times: dict[str, list[Times]] = {workload.name: [] for workload in workloads}
+    failures: dict[str, dict[Key, PeerError]] = {workload.name: {} for workload in workloads}
+    start, count = perf_counter(), 0
+    with progress() as begin:
+        while count < pace.processes:
+            began = perf_counter()
+            with Pool(modules) as pool:
+                for done, workload in enumerate(workloads):
+                    begin(workload.name, (pace.processes - count) * len(workloads) - done)
+                    found, failed = measure(pool, workload, replace(pace, chunks=pace.chunks and count == 0))
+                    times[workload.name].append(found)
+                    failures[workload.name].update(failed)
+            count += 1
+            now = perf_counter()
+            if now - start + now - began > pace.limit:
+                break
+    measured = [Measured.of(w, timings(times[w.name]), failures[w.name]) for w in workloads]
+    return Results(machine(), versions(), pace.name, count, missing, tuple(measured))
 
 
 def print_all(results: Results) -> None:
-    """Print what a run prints while it measures."""
+    """Print the machine, a table for each workload, and the summary."""
     print("\n".join(about(results)))
     for measured in results.single:
         print("\n".join(lines(measured)))
+    print("\n".join(summary(results)))
 
 
 def missing_peers() -> dict[str, str]:
@@ -101,11 +114,9 @@ def main(arguments: list[str] | None = None) -> int:
     old = Results.load(options.compare) if options.compare else None
     if old and (reason := compare.refusal(old.machine, loaded.machine if loaded else machine())):
         parser.exit(2, reason + "\n")
-    if loaded:
-        print_all(loaded)
     pace = QUICK if options.quick else FULL
     results = loaded or run(thinned(chosen, pace), pace, missing_peers())
-    print("\n".join(summary(results)))
+    print_all(results)
     if old:
         print("\n".join(compare.lines(old, results)))
     if options.save:

@@ -88,14 +88,82 @@ def residuals(camera, point, weight, feature):
     )
 
 
+@njit
+def dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit
+def cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@njit
+def combined(a, x, b, y, c, z):
+    return a * x[0] + b * y[0] + c * z[0], a * x[1] + b * y[1] + c * z[1], a * x[2] + b * y[2] + c * z[2]
+
+
+@njit
+def residuals_by_hand(camera, point, weight, feature, by_camera, by_point, by_weight):
+    """The two rows of the Jacobian.
+
+    With [r] the matrix of the cross product by r: the rotation is R = c + s [r] + d r r^T, and the derivative of R a by
+    r is -R [a] (1 - d [r] + e [r]^2) (Gallego and Yezzi 2015).
+    """
+    r = camera[0], camera[1], camera[2]
+    a = point[0] - camera[3], point[1] - camera[4], point[2] - camera[5]
+    square = dot(r, r)
+    c, s, d, e = 1.0, 1.0, 0.5, 1 / 6
+    if square != 0.0:
+        angle = np.sqrt(square)
+        c, s = np.cos(angle), np.sin(angle) / angle
+        d, e = (1 - c) / square, (1 - s) / square
+    p = combined(c, a, s, cross(r, a), d * dot(r, a), r)
+    near = 1 / p[2]
+    x, y = p[0] * near, p[1] * near
+    rr = x * x + y * y
+    radial, slope = 1 + (camera[9] + camera[10] * rr) * rr, 2 * (camera[9] + 2 * camera[10] * rr)
+    scale = weight * camera[6]
+    mixed = slope * x * y
+    for k in range(2):
+        q, along, across = (x, radial + slope * x * x, mixed) if k == 0 else (y, mixed, radial + slope * y * y)
+        pull = scale * near
+        g = pull * along, pull * across, -pull * (x * along + y * across)
+        m = combined(c, g, s, cross(g, r), d * dot(r, g), r)  # R^T g
+        u = cross(a, m)
+        v = cross(u, r)
+        by_rotation = combined(1.0, u, -d, v, e, cross(v, r))
+        for i in range(3):
+            by_camera[k, i] = by_rotation[i]
+            by_camera[k, 3 + i] = -m[i]
+            by_point[k, i] = m[i]
+        by_camera[k, 6] = weight * q * radial
+        by_camera[k, 7], by_camera[k, 8] = (weight, 0.0) if k == 0 else (0.0, weight)
+        by_camera[k, 9], by_camera[k, 10] = scale * q * rr, scale * q * rr * rr
+        by_weight[k] = q * radial * camera[6] + camera[7 + k] - feature[k]
+
+
+@njit
+def all_residuals_by_hand(cameras, points, weights, features, out):
+    by_camera, by_point, by_weight = out
+    for i in range(weights.size):
+        residuals_by_hand(cameras[i], points[i], weights[i], features[i], by_camera[i], by_point[i], by_weight[i])
+    return out
+
+
 @dataclass(frozen=True)
 class Batch:
-    """A function, the derivative that is wanted of it, by which arguments, and that by hand if there is one."""
+    """A function, the derivative that is wanted of it, by which arguments, and that by hand.
+
+    What is by hand takes one sample, or all samples and then the arrays to write into, whose shapes per sample are
+    ``shapes``.
+    """
 
     function: Any
     transform: str
     argnums: Any
-    by_hand: Any = None
+    by_hand: Any
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 def options() -> tuple[np.ndarray, ...]:
@@ -132,5 +200,5 @@ BATCHES = {
     "waves": Batch(waves, "value_and_derivative", 0, waves_by_hand),
     "polynomial": Batch(polynomial, "value_and_derivative", 0, polynomial_by_hand),
     "call_price": Batch(call_price, "value_and_gradient", (0, 1, 2, 3, 4), call_price_by_hand),
-    "residuals": Batch(residuals, "jacobian", (0, 1, 2)),
+    "residuals": Batch(residuals, "jacobian", (0, 1, 2), all_residuals_by_hand, ((2, 11), (2, 3), (2,))),
 }

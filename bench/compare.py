@@ -57,5 +57,5 @@ def lines(old: Results, new: Results) -> Iterator[str]:
         cells = (f"{then:.3g}", f"{now:.3g}", f"{now / then - 1:+.1%}", mark(earlier, timing))
         rows.append((name, key.where, who(key), *cells))
     yield from aligned(rows, "<<<>>><")
-    marked = sum(row[-1] != "" for row in rows)
-    yield f"  {len(rows) - 1} contestants, {marked} of them marked"
+    far, near = (sum(row[-1].startswith(mark) for row in rows) for mark in ("!! ", "! "))
+    yield f"  {len(rows) - 1} contestants, {far} of them beyond 15 %, {near} more beyond the quartiles"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from .charts import DARK, LIGHT, Chart, charts, style
-from .measure import PYTHON
+from .charts import charts
+from .drawing import DARK, LIGHT, Chart, style
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
 from .report import crossing, duration, ratio, shown, summary_rows, sweep_rows, where, who
@@ -78,7 +78,8 @@ def _head(results: Results) -> Iterator[str]:
     yield "<h1>dualdiff: what derivatives cost</h1>"
     yield (
         f"<p>Measured on {escape(str(machine['when'])[:10])} on {escape(str(machine['processor']))} "
-        f"({machine['cores']} cores, {escape(str(machine['target']))}), one thread, by a {results.pace} run. "
+        f"({machine['cores']} cores, {escape(str(machine['target']))}), one thread, by a {results.pace} run "
+        f"in {results.processes} fresh {'process' if results.processes == 1 else 'processes'} of each peer. "
         f"A ratio of 1 is the derivative written by hand and compiled by Numba: the limit.</p>"
     )
     names = {"summary": "Summary", "sweeps": "Forward or reverse", "workloads": "Workloads", "machine": "Machine"}
@@ -153,8 +154,9 @@ def _machine(results: Results) -> Iterator[str]:
     rows |= {f"missing: {peer}": reason for peer, reason in results.missing.items()}
     yield "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items()) + "</dl>"
     yield (
-        "<p>Each peer runs in a process of its own, with its garbage collector off. Contestants take turns in rounds "
-        f"whose order changes; times are medians over the rounds, a ratio is that to {LIMIT} in the same round. "
-        f"All results agree before anything is timed. “{PYTHON}”: each call is made from Python; “compiled”: "
-        "the loop of calls is compiled too. The same on your machine: <code>python -m bench --report DIR</code>.</p>"
+        "<p>Each peer runs in processes of its own, with its garbage collector off. Contestants take turns in rounds "
+        "whose order changes; times are medians over the rounds in all processes, a ratio is that to "
+        f"{LIMIT} in the same round. All results agree before anything is timed. "
+        "“Python”: each call is made from Python; “compiled”: the loop of calls is compiled too. "
+        "The same on your machine: <code>python -m bench --report DIR</code>.</p>"
     )

@@ -53,6 +53,7 @@ def shown(measured: Measured) -> Iterator[tuple[Key, Timing]]:
 def about(results: Results) -> Iterator[str]:
     """The machine, the versions, and who is missing."""
     rows = [(name, str(value)) for name, value in results.machine.items() if name != "features"]
+    rows.append(("run", f"{results.pace}, fresh processes of each peer: {results.processes}"))
     rows.append(("versions", ", ".join(f"{name} {number}" for name, number in results.versions.items())))
     rows += [("missing", f"{peer}: {reason}") for peer, reason in results.missing.items()]
     yield from aligned(rows, "<<")

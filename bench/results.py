@@ -60,6 +60,7 @@ class Measured:
     @staticmethod
     def of(workload: Workload, timings: Mapping[Key, Timing], failures: Mapping[Key, PeerError]) -> Measured:
         absent = {key: Absence(str(f), not isinstance(f, TooSlowError)) for key, f in failures.items()}
+        timings = {key: timing for key, timing in timings.items() if key not in absent}
         about = (workload.name, workload.title, workload.kind, workload.goals, workload.sweep, workload.size)
         return Measured(*about, timings, absent)
 
@@ -95,11 +96,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything of one run."""
+    """Everything of one run; ``processes`` is how many of each peer there were, one after the other."""
 
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
     pace: str
+    processes: int
     missing: Mapping[str, str]
     measured: tuple[Measured, ...]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +25,9 @@ class Pace:
     are to last ``budget`` seconds: those whose turns are long have fewer of them, though at least ``least``. Who needs
     more than ``patience`` seconds for a call is left out; who does not answer for ``build`` seconds is ended. Without
     ``chunks`` only dualdiff's own choice is measured. Of a sweep's points one in ``every`` is.
+
+    All this is done in ``processes`` fresh processes of each peer, one after the other, as far as it seems to be over
+    after ``limit`` seconds: where code and arrays come to lie in memory differs from process to process.
     """
 
     name: str
@@ -36,10 +39,17 @@ class Pace:
     build: float
     chunks: bool
     every: int
+    processes: int
+    limit: float
 
 
-QUICK = Pace("quick", turn=0.0005, least=3, most=9, budget=0.8, patience=0.5, build=60.0, chunks=False, every=2)
-FULL = Pace("full", turn=0.005, least=5, most=31, budget=12.0, patience=5.0, build=300.0, chunks=True, every=1)
+_QUICK = {"turn": 0.0005, "least": 3, "most": 9, "budget": 0.8, "patience": 0.5, "build": 60.0}
+_FULL = {"turn": 0.002, "least": 5, "most": 21, "budget": 5.0, "patience": 5.0, "build": 300.0}
+QUICK = Pace("quick", **_QUICK, chunks=False, every=2, processes=1, limit=120.0)
+FULL = Pace("full", **_FULL, chunks=True, every=1, processes=5, limit=28 * 60.0)
+
+Times = dict[Key, dict[int, float]]
+"""Seconds per call, by round."""
 
 
 def thinned(workloads: Sequence[Workload], pace: Pace) -> list[Workload]:
@@ -82,7 +92,7 @@ class Race:
         self.failures[key] = reason
 
 
-def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timing], dict[Key, PeerError]]:
+def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[Times, dict[Key, PeerError]]:
     """The times of all contestants, and why others have none."""
     settings = {} if pace.chunks else {"chunked": False}
     race = Race(*pool.enter(workload.name, settings, pace.build))
@@ -94,7 +104,7 @@ def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[dict[Key, Timin
     rounds.update({limit: most for key in turns if (limit := limit_of(key)) in turns})
     times = take_turns(race, {key: calls for key, (calls, _) in turns.items()}, rounds, pace)
     pool.leave(pace.build)
-    return {key: timing_of(times[key], times.get(limit_of(key))) for key in race.entrants}, race.failures
+    return {key: times[key] for key in race.entrants}, race.failures
 
 
 def agree(race: Race, pace: Pace) -> None:
@@ -128,9 +138,9 @@ def plan(key: Key, entrant: Entrant, pace: Pace) -> tuple[int, float]:
     return calls, taken * calls / n
 
 
-def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: Pace) -> dict[Key, dict[int, float]]:
+def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: Pace) -> Times:
     """Seconds per call of each contestant, by round; who has few turns has them spread over all rounds."""
-    times: dict[Key, dict[int, float]] = {key: {} for key in calls}
+    times: Times = {key: {} for key in calls}
     order, most = list(calls), max(rounds.values(), default=0)
     for turn in range(most):
         first = turn % len(order)
@@ -140,10 +150,18 @@ def take_turns(race: Race, calls: dict[Key, int], rounds: dict[Key, int], pace: 
     return times
 
 
-def timing_of(times: Mapping[int, float], limit: Mapping[int, float] | None) -> Timing:
-    """Quartiles over the rounds, and of the ratios to the limit in the same round."""
-    ratios = [seconds / limit[turn] for turn, seconds in times.items() if turn in limit] if limit else []
-    return Timing(_quartiles(list(times.values())), _quartiles(ratios) if ratios else None, len(times))
+def timings(processes: Sequence[Times]) -> dict[Key, Timing]:
+    """Quartiles over the rounds in all processes, and of the ratios to the limit in the same round."""
+    found = {}
+    for key in dict.fromkeys(key for times in processes for key in times):
+        seconds, ratios = [], []
+        for times in processes:
+            limit = times.get(limit_of(key), {})
+            for turn, taken in times.get(key, {}).items():
+                seconds.append(taken)
+                ratios += [taken / limit[turn]] if turn in limit else []
+        found[key] = Timing(_quartiles(seconds), _quartiles(ratios) if ratios else None, len(seconds))
+    return found
 
 
 def _quartiles(numbers: list[float]) -> tuple[float, float, float]:

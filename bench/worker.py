@@ -27,6 +27,33 @@ import numpy as np
 from .measure import Contestant, flat
 from .workloads import WORKLOADS
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
+
+ATTEMPTS = 4
+
+
+def undisturbed(contestant: Contestant, calls: int) -> float:
+    """The time of so many calls during which the system did not give the processor to somebody else.
+
+    Where that cannot be had, or be known, the least of several times.
+    """
+    times = []
+    for _ in range(ATTEMPTS):
+        before = interruptions()
+        times.append(contestant.seconds(calls))
+        if interruptions() == before:
+            return times[-1]
+    return min(times)
+
+
+def interruptions() -> int:
+    """How often this process had to leave the processor to another."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw if resource else 0
+
 
 class Table:
     """The contestants of a peer that sit at the table, by number; each method is one request."""
@@ -48,7 +75,7 @@ class Table:
         contestant = self.contestants[number]
         if calls > 1:
             contestant.seconds(1)  # others had their turn: code and data come back into the caches
-        return {"seconds": contestant.seconds(calls)}
+        return {"seconds": undisturbed(contestant, calls)}
 
     def leave(self, _: bool) -> dict[str, Any]:
         self.contestants = []

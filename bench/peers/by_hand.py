@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
 from dualdiff import vmap
 
-from ..batches import BATCHES
+from ..batches import BATCHES, Batch
 from ..functions import BY_HAND, ackley_hessian, brusselator_entries
 from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compiled_code, into_given_arrays
 from ..processes import process_contestant
@@ -28,6 +33,13 @@ def missing() -> str:
     return ""
 
 
+def _of_samples(batch: Batch, args: Sequence[np.ndarray]) -> Callable[..., Any]:
+    if not batch.shapes:
+        return into_given_arrays(vmap(batch.by_hand, threads=1), args)
+    out = tuple(np.empty((len(args[0]), *shape)) for shape in batch.shapes)
+    return lambda *args: batch.by_hand(*args, out)
+
+
 def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "start":
         return process_contestant(NAME, "@njit", START) | process_contestant("NumPy", "import", "import numpy")
@@ -36,11 +48,7 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
         solver, function, jacobian = SOLVERS[workload.function]
         return {Key(NAME, COMPILED, ""): in_compiled_code(solver(function, jacobian), args)}
     if workload.kind == "batch":
-        one = BATCHES[workload.function].by_hand
-        if one is None:
-            return {}
-        f = into_given_arrays(vmap(one, threads=1), args)
-        return {Key(NAME, PYTHON, ""): from_python(f, args)}
+        return {Key(NAME, PYTHON, ""): from_python(_of_samples(BATCHES[workload.function], args), args)}
     if workload.kind == "epoch":
         return {Key(NAME, PYTHON, ""): from_python(epoch(loss_gradient), args)}
     only = {"hessian": ackley_hessian, "sparse": brusselator_entries}
