@@ -117,6 +117,30 @@ class Text:
             *self.result("value_of(y, x0)", answer, with_value, again),
         )
 
+    def coloured(self, fresh: bool) -> str:
+        """Sparse Jacobian: passes over colours of the columns. The first arguments are those of ``colouring.Passes``."""
+        colours, weights, ends, targets, sources, rows, out = self.names[:7]
+        x = self.x[0]
+        lift = f"x0 = {self.lift(x)}"
+        return self.function(
+            f"if {x}.size != {colours}.size:",
+            f"    raise ValueError('the pattern has another number of columns than the argument has elements:', "
+            f"{colours}.size, {x}.size)",
+            lift,
+            "bad = False",
+            f"for p in range({ends}.size - 1):",
+            *([f"    {lift}"] if fresh else []),
+            f"    seed_colours(x0, {colours}, {weights}, p * {self.n})",
+            f"    y = as_flat(outputs({self.call(['x0'])}))",
+            f"    if y.size != {rows}:",
+            f"        raise ValueError('the pattern has another number of rows than there are results:', {rows}, y.size)",
+            "    if p == 0:",
+            f"        result = empty_entries({out}, {sources}.size, y, x0)",
+            f"    bad |= collect_entries(result, y, x0, {ends}[p], {ends}[p + 1], {targets}, {sources})",
+            *([] if self.strict else ["if bad:", f"    return again(result, {', '.join(self.names)})"]),
+            "return result",
+        )
+
     def derivative(self, with_value: bool) -> str:
         """derivative by one number."""
         return self.function(

@@ -83,13 +83,13 @@ class CompiledTransform(Driver):
         return compiled_transform, self._request
 
     def _index(self, argnum: int) -> int:
-        fixed = len(self.names) - self._starred
+        fixed = len(self.names) - self._starred - self.leading
         if not -fixed <= argnum < fixed:
             name = self._f.__name__
             raise ValueError(
                 f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by"
             )
-        return argnum % fixed
+        return self.leading + argnum % fixed
 
     def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
         """A function with the parameters, defaults, name and docstring of f."""
