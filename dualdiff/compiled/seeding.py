@@ -250,7 +250,7 @@ def put_flat(typingctx, array, i, cell):
 
 
 @intrinsic
-def set_tangent(typingctx, duals, i, lane, number):
+def _set_tangent(typingctx, duals, i, lane, number):
     """Store one tangent of element ``i`` of a contiguous array of duals."""
     ty = duals.dtype
 
@@ -313,8 +313,8 @@ def _seed(x, start):
     def on_array(x, start):
         # the last pass's seeds are cleared one by one: the buffer may be far larger
         for i in range(max(start - n, 0), min(start, x.size)):
-            set_tangent(x, i, i - start + n, 0.0)
+            _set_tangent(x, i, i - start + n, 0.0)
         for i in range(max(start, 0), min(start + n, x.size)):
-            set_tangent(x, i, i - start, 1.0)
+            _set_tangent(x, i, i - start, 1.0)
 
     return on_array

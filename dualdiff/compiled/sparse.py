@@ -10,37 +10,70 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from .arithmetic import is_at_level, result_base
+from .arithmetic import is_at_level, result_base, splat
 from .explain import readable
-from .effects import writes_to_arguments
-from .results import _put
-from .seeding import BORROWING, for_compiled_code, put_flat, set_tangent
+from .outputs import ndim_of
+from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
 from .text import Text
 from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
-from .outputs import ndim_of
-from .types import OPTIONS, array_of, is_number, new_array
+from .types import OPTIONS, TangentsType, array_of, is_number, make, new_array, packed
 
-seed_colours = for_compiled_code("seed_colours", "x, colours, weights, start")
+room = for_compiled_code("room", "x, level, n, strict")
+seed_colours = for_compiled_code("seed_colours", "duals, x, colours, weights, start")
 empty_entries = for_compiled_code("empty_entries", "out, n, y, x")
 collect_entries = for_compiled_code("collect_entries", "entries, y, x, first, last, targets, sources")
 
 
-@overload(seed_colours, jit_options=BORROWING)
-def _seed_colours(x, colours, weights, start):
-    n = x.dtype.n
+@overload(room, jit_options=OPTIONS, prefer_literal=True)
+def _room(x, level, n, strict):
+    if not isinstance(n, types.IntegerLiteral):
+        return None  # Numba asks again, with literals
+    element = types.TypeRef(dual_type(x, level, n.literal_value, bool(strict.literal_value)))
+    return lambda x, level, n, strict: new_array(x.shape, element)
 
-    def on_array(x, colours, weights, start):
-        for i in range(x.size):
-            lane = colours[i] - start
-            if 0 <= lane < n:
-                set_tangent(x, i, lane, weights[i])
-            elif -n <= lane < 0:  # as the last pass left it
-                set_tangent(x, i, lane + n, 0.0)
+
+@intrinsic
+def _with_tangent(typingctx, x, lane, weight, duals):
+    """The dual of ``x`` with one tangent, in a lane; none if there is no such lane."""
+    ty = duals.dtype
+
+    def codegen(context, builder, sig, args):
+        lane = args[1]
+        weight = context.cast(builder, args[2], types.float64, ty.base)
+        zero = context.cast(builder, ir.Constant(ir.DoubleType(), 0.0), types.float64, ty.base)
+        if isinstance(ty.tangents, TangentsType):
+            numbers = ir.Constant(ir.VectorType(lane.type, ty.n), list(range(ty.n)))
+            here = builder.icmp_signed("==", splat(builder, lane, ty.n), numbers)
+            tangents = builder.select(here, splat(builder, weight, ty.n), splat(builder, zero, ty.n))
+        else:
+            cells = (builder.select(builder.icmp_signed("==", lane, lane.type(k)), weight, zero) for k in range(ty.n))
+            tangents = packed(context, builder, ty, list(cells))
+        return make(context, builder, ty, context.cast(builder, args[0], x, ty.base), tangents)
+
+    return ty(x, types.intp, types.float64, duals), codegen
+
+
+@overload(seed_colours, jit_options=BORROWING)
+def _seed_colours(duals, x, colours, weights, start):
+    if x.layout == "C":
+
+        def on_contiguous(duals, x, colours, weights, start):
+            for i in range(x.size):
+                put_flat(duals, i, _with_tangent(get_flat(x, i), colours[i] - start, weights[i], duals))
+
+        return on_contiguous
+
+    def on_array(duals, x, colours, weights, start):
+        i = 0
+        for number in x.flat:
+            put_flat(duals, i, _with_tangent(number, colours[i] - start, weights[i], duals))
+            i += 1
 
     return on_array
 
@@ -53,7 +86,7 @@ def _empty_entries(out, n, y, x):
 
     def given(out, n, y, x):
         if out.size != n:
-            raise ValueError("out must have one number for each entry of the pattern; it has, and they are:", out.size, n)
+            raise ValueError("out must have a number for each entry of the pattern: entries, numbers:", n, out.size)
         return out
 
     return given
@@ -77,17 +110,14 @@ def _collect_entries(entries, y, x, first, last, targets, sources):
     if is_at_level(y.dtype, x):
 
         def of_duals(entries, y, x, first, last, targets, sources):
-            found = False
             for k in range(first, last):
-                found |= _put(entries, targets[k], _number_at(y, sources[k]))
-            return found
+                put_flat(entries, targets[k], _number_at(y, sources[k]))
 
         return of_duals
 
     def of_constants(entries, y, x, first, last, targets, sources):
         for k in range(first, last):
             put_flat(entries, targets[k], 0.0)
-        return False
 
     return of_constants
 
@@ -112,11 +142,11 @@ class CompiledEntries(CompiledTransform):
         return *super().request, "sparse"
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
-        return {name: globals()[name] for name in ("seed_colours", "empty_entries", "collect_entries")}
+        return {name: globals()[name] for name in ("room", "seed_colours", "empty_entries", "collect_entries")}
 
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         text = Text(argtypes, self.indices, self._starred, self._lanes(argtypes, strict, False), strict)
-        return text.coloured(fresh=writes_to_arguments(self._f.py_func, self.indices))
+        return text.coloured()
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
@@ -145,15 +175,38 @@ def compiled_entries(f: Any, argnum: int, lanes: int) -> CompiledEntries:
 
 def _after_passes(f: Any) -> Any:
     """``f`` with parameters for the passes, which it does not use, in front of its own."""
-    parameters = list(inspect.signature(f.py_func).parameters.values())
-    listed = ", ".join([*PASSES, *(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)])
-    passed = ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in parameters)
+    own, passed = _parameters(inspect.signature(f.py_func))
     scope: dict[str, Any] = {"_f": f}
-    exec(f"def entry({listed}):\n    return _f({passed})\n", scope)
-    entry: Any = functools.update_wrapper(scope["entry"], f.py_func, updated=())
+    exec(f"def entry({', '.join([*PASSES, *own])}):\n    return _f({passed})\n", scope)
+    return _compiled(scope["entry"], f)
+
+
+def with_passes(entries: CompiledEntries, passes: Sequence[Any]) -> Any:
+    """The entries as a function with the parameters of f, for ``@njit`` code."""
+    own, passed = _parameters(inspect.signature(entries.py_func), entries.leading)
+    scope: dict[str, Any] = {"_entries": entries, **dict(zip(PASSES, (*passes, None), strict=True))}
+    exec(f"def entry({', '.join(own)}):\n    return _entries({', '.join(PASSES)}, {passed})\n", scope)
+    return _compiled(scope["entry"], entries)
+
+
+def _parameters(signature: inspect.Signature, leading: int = 0) -> tuple[list[str], str]:
+    """The parameters of a function from a place on, as written in a definition and in a call."""
+    own = list(signature.parameters.values())[leading:]
+    listed = [str(p.replace(default=p.empty, annotation=p.empty)) for p in own]
+    return listed, ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in own)
+
+
+def _compiled(entry: Any, f: Any) -> Any:
+    """An ``@njit`` function with the name, the docstring and the defaults of another."""
+    functools.update_wrapper(entry, f.py_func, updated=())
     del entry.__wrapped__  # its parameters are others
     entry.__defaults__ = f.py_func.__defaults__
     return njit(entry)
+
+
+def type_of_function(f: Any) -> types.Type:
+    """The Numba type of an object that stands for an ``@njit`` function."""
+    return types.Dispatcher(f)
 
 
 def lanes_for(colours: int, chunk: int | None) -> int:

@@ -117,27 +117,23 @@ class Text:
             *self.result("value_of(y, x0)", answer, with_value, again),
         )
 
-    def coloured(self, fresh: bool) -> str:
-        """Sparse Jacobian: passes over colours of the columns. The first arguments are those of ``colouring.Passes``."""
+    def coloured(self) -> str:
+        """The entries of a sparse Jacobian; the first arguments are ``colouring.Passes`` and where they go."""
         colours, weights, ends, targets, sources, rows, out = self.names[:7]
         x = self.x[0]
-        lift = f"x0 = {self.lift(x)}"
         return self.function(
             f"if {x}.size != {colours}.size:",
-            f"    raise ValueError('the pattern has another number of columns than the argument has elements:', "
-            f"{colours}.size, {x}.size)",
-            lift,
-            "bad = False",
+            f"    raise ValueError('the pattern does not fit the input: columns, elements:', {colours}.size, {x}.size)",
+            f"x0 = room({x}, {self.level}, {self.n}, {int(self.strict)})",
             f"for p in range({ends}.size - 1):",
-            *([f"    {lift}"] if fresh else []),
-            f"    seed_colours(x0, {colours}, {weights}, p * {self.n})",
+            f"    seed_colours(x0, {x}, {colours}, {weights}, p * {self.n})",
             f"    y = as_flat(outputs({self.call(['x0'])}))",
             f"    if y.size != {rows}:",
-            f"        raise ValueError('the pattern has another number of rows than there are results:', {rows}, y.size)",
+            f"        raise ValueError('the pattern does not fit the result: rows, elements:', {rows}, y.size)",
             "    if p == 0:",
             f"        result = empty_entries({out}, {sources}.size, y, x0)",
-            f"    bad |= collect_entries(result, y, x0, {ends}[p], {ends}[p + 1], {targets}, {sources})",
-            *([] if self.strict else ["if bad:", f"    return again(result, {', '.join(self.names)})"]),
+            f"    collect_entries(result, y, x0, {ends}[p], {ends}[p + 1], {targets}, {sources})",
+            *([] if self.strict else ["if any_nan(result):", f"    return again(result, {', '.join(self.names)})"]),
             "return result",
         )
 

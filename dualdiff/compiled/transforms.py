@@ -56,6 +56,9 @@ def _clone_of(f: Any) -> Any:
 class CompiledTransform(Driver):
     """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
 
+    leading = 0
+    """How many parameters are in front of those of f."""
+
     def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
         self._request = (kind, f, argnums, chunk, with_value)
         self.kind = kind
