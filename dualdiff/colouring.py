@@ -132,7 +132,7 @@ class Passes(NamedTuple):
 
     In pass p, column j is seeded with ``weights[j]`` in tangent ``colours[j] - p * lanes``, if there is one. Then, for
     k from ``ends[p]`` to ``ends[p + 1]``, entry ``targets[k]`` is number ``sources[k]`` of the results, where each of
-    the ``rows`` results counts as its value and its tangents.
+    the ``rows`` results counts as its value and its tangents. Where there is one pass ``targets`` is empty: entry k.
     """
 
     colours: np.ndarray
@@ -146,7 +146,8 @@ class Passes(NamedTuple):
 def passes(pattern: Pattern, colours: np.ndarray, lanes: int) -> Passes:
     """The passes that give the entries of a matrix, row by row."""
     pass_of, lane = np.divmod(colours[pattern.columns], lanes)
-    targets = np.argsort(pass_of, kind="stable")
-    sources = (pattern.rows * (lanes + 1) + 1 + lane)[targets]
+    order = np.argsort(pass_of, kind="stable")
+    sources = (pattern.rows * (lanes + 1) + 1 + lane)[order]
     ends = np.cumsum([0, *np.bincount(pass_of, minlength=1)])
+    targets = order if ends.size > 2 else order[:0]
     return Passes(colours, np.ones(colours.size), ends, targets, sources, pattern.shape[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -77,8 +76,10 @@ class SparseJacobian:
         self._request = (f, self._pattern, argnum, chunk, out_argnum, check)
         self._unchecked = check
         self.shape = self._pattern.shape
-        self.indices = self._pattern.columns
-        self.indptr = np.cumsum([0, *np.bincount(self._pattern.rows, minlength=self.shape[0])])
+        ends = np.cumsum([0, *np.bincount(self._pattern.rows, minlength=self.shape[0])])
+        # SciPy's solvers want 32 bits
+        integer = np.int32 if max(*self.shape, ends[-1]) <= np.iinfo(np.int32).max else np.int64
+        self.indptr, self.indices = ends.astype(integer), self._pattern.columns.astype(integer)
         self.colours = coloured(self._pattern)
         most = int(self.colours.max(initial=-1)) + 1
         self._entries, self._lanes = _entries(f, argnum, chunk, out_argnum, most)
@@ -94,8 +95,9 @@ class SparseJacobian:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         data = self.data(*args, **kwargs)
-        matrix = copy.copy(self._matrix)  # SciPy's constructor takes three times as long as all else
-        matrix.data, matrix.indices, matrix.indptr = data, matrix.indices.copy(), matrix.indptr.copy()
+        like = self._matrix
+        matrix = object.__new__(type(like))  # a copy; SciPy's constructor takes longer than all else
+        vars(matrix).update(vars(like), data=data, indices=like.indices.copy(), indptr=like.indptr.copy())
         return matrix
 
     def data(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:

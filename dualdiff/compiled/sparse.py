@@ -110,14 +110,18 @@ def _collect_entries(entries, y, x, first, last, targets, sources):
     if is_at_level(y.dtype, x):
 
         def of_duals(entries, y, x, first, last, targets, sources):
-            for k in range(first, last):
-                put_flat(entries, targets[k], _number_at(y, sources[k]))
+            if targets.size == 0:
+                for k in range(first, last):
+                    put_flat(entries, k, _number_at(y, sources[k]))
+            else:
+                for k in range(first, last):
+                    put_flat(entries, targets[k], _number_at(y, sources[k]))
 
         return of_duals
 
     def of_constants(entries, y, x, first, last, targets, sources):
         for k in range(first, last):
-            put_flat(entries, targets[k], 0.0)
+            put_flat(entries, k if targets.size == 0 else targets[k], 0.0)
 
     return of_constants
 
