@@ -18,6 +18,8 @@ from .rules import logistic as logistic
 from .rules import polygamma as polygamma
 from .rules import softplus as softplus
 from .rules import xlogy as xlogy
+from .sparse import sparse_jacobian as sparse_jacobian
+from .sparse import sparsity as sparsity
 from .transforms import derivative as derivative
 from .transforms import gradient as gradient
 from .transforms import hessian as hessian
@@ -48,6 +50,8 @@ __all__ = [
     "polygamma",
     "show_config",
     "softplus",
+    "sparse_jacobian",
+    "sparsity",
     "value_and_derivative",
     "value_and_gradient",
     "value_and_jacobian",

@@ -102,5 +102,5 @@ def check_memory(size: int, what: str) -> None:
     if total is not None and size > total:
         raise MemoryError(
             f"the dense {what} takes {size / 2**30:.3g} GiB, this machine has {total / 2**30:.3g}: "
-            "use jvp for its products with vectors"
+            "use sparse_jacobian, or jvp for its products with vectors"
         )

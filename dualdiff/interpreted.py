@@ -13,6 +13,7 @@ from .array import DualArray
 from .dual import _dual, fresh_level, level_of
 from .inputs import as_input, check_memory
 from .levels import as_batch, lift, plain, zeros
+from .trees import as_results
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""
@@ -62,6 +63,43 @@ def interpreted_transform(
     if transform.is_gradient and isinstance(argnums, tuple):
         transform.at_once = functools.partial(_on_numbers, f, argnums, tuple, with_value)
     return transform
+
+
+def interpreted_entries(f: Any, i: int, lanes: int) -> Callable[..., Any]:
+    """The entries of a sparse Jacobian by argument i, called with ``Passes``, an array or None, and then as f is."""
+
+    def entries(*args: Any, **kwargs: Any) -> Any:
+        colours, weights, ends, targets, sources, rows, out, *own = args
+        args, (x,) = _checked(f, tuple(own), kwargs, (i,))
+        if np.ndim(x) == 0:
+            raise ValueError(f"sparse_jacobian expects an array, not a number: perhaps you want derivative({_name(f)})")
+        if np.size(x) != colours.size:
+            raise ValueError(f"the pattern does not fit the input: {colours.size} columns, {np.size(x)} elements")
+        found = []
+        with fresh_level(x, args, kwargs) as level:
+            for p in range(ends.size - 1):
+                here = colours == np.arange(p * lanes, (p + 1) * lanes)[:, np.newaxis]
+                seeds = np.where(here, weights, 0.0).astype(_dtype(x)).reshape((lanes, *np.shape(x)))
+                duals = _lifted(x, seeds, level)
+                y = _batch(_evaluated(f, _replaced(args, (i,), [duals]), kwargs), f)
+                if np.ndim(y) == 0:
+                    raise ValueError(
+                        f"sparse_jacobian expects that {_name(f)} returns an array, not a number: "
+                        f"perhaps you want gradient({_name(f)})"
+                    )
+                if np.size(y) != rows:
+                    raise ValueError(f"the pattern does not fit the result: {rows} rows, {np.size(y)} elements")
+                row, place = np.divmod(sources[ends[p] : ends[p + 1]], lanes + 1)
+                found.append(_tangents(y, level, lanes).reshape(lanes, rows)[place - 1, row])
+        result = np.concatenate(found)
+        result = _as_dtype(result[np.argsort(targets)] if targets.size else result, x)
+        if out is None:
+            return result
+        (array,) = as_results(out, result)
+        array[...] = result
+        return array
+
+    return entries
 
 
 def interpreted_jvp(f: Any, xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:

@@ -32,7 +32,8 @@ def _has_fma() -> bool:
     return bool(llvm.get_host_cpu_features().get("fma", False))
 
 
-def _splat(builder: ir.IRBuilder, scalar: ir.Value, n: int) -> ir.Value:
+def splat(builder: ir.IRBuilder, scalar: ir.Value, n: int) -> ir.Value:
+    """A vector of n times the same number."""
     vector = ir.VectorType(scalar.type, n)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, int32(0))
     return builder.shuffle_vector(
@@ -133,7 +134,7 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             p, t = (
                 side.tangents
                 if isinstance(side, Lanes)
-                else _splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
+                else splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
                 for side in term
             )
             total = _fused(builder, total, p, t, NEITHER if exact else _crossed(term, zeros))

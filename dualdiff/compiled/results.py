@@ -24,7 +24,10 @@ from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, va
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, TangentsType, is_dual, is_number, new_array, parts, unpacked
 
-TOO_LARGE = "the dense Jacobian does not fit into memory, use jvp for its products with vectors; rows and columns:"
+TOO_LARGE = (
+    "the dense Jacobian does not fit into memory, use sparse_jacobian, or jvp for its products with vectors; "
+    "rows and columns:"
+)
 
 empty_early = for_compiled_code("empty_early", "x")
 empty_gradient = for_compiled_code("empty_gradient", "y, x")

@@ -117,6 +117,26 @@ class Text:
             *self.result("value_of(y, x0)", answer, with_value, again),
         )
 
+    def coloured(self) -> str:
+        """The entries of a sparse Jacobian; the first arguments are ``colouring.Passes`` and where they go."""
+        colours, weights, ends, targets, sources, rows, out = self.names[:7]
+        x = self.x[0]
+        return self.function(
+            f"if {x}.size != {colours}.size:",
+            f"    raise ValueError('the pattern does not fit the input: columns, elements:', {colours}.size, {x}.size)",
+            f"x0 = room({x}, {self.level}, {self.n}, {int(self.strict)})",
+            f"for p in range({ends}.size - 1):",
+            f"    seed_colours(x0, {x}, {colours}, {weights}, p * {self.n})",
+            f"    y = as_flat(outputs({self.call(['x0'])}))",
+            f"    if y.size != {rows}:",
+            f"        raise ValueError('the pattern does not fit the result: rows, elements:', {rows}, y.size)",
+            "    if p == 0:",
+            f"        result = empty_entries({out}, {sources}.size, y, x0)",
+            f"    collect_entries(result, y, x0, {ends}[p], {ends}[p + 1], {targets}, {sources})",
+            *([] if self.strict else ["if any_nan(result):", f"    return again(result, {', '.join(self.names)})"]),
+            "return result",
+        )
+
     def derivative(self, with_value: bool) -> str:
         """derivative by one number."""
         return self.function(

@@ -56,6 +56,9 @@ def _clone_of(f: Any) -> Any:
 class CompiledTransform(Driver):
     """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
 
+    leading = 0
+    """How many parameters are in front of those of f."""
+
     def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
         self._request = (kind, f, argnums, chunk, with_value)
         self.kind = kind
@@ -83,13 +86,13 @@ class CompiledTransform(Driver):
         return compiled_transform, self._request
 
     def _index(self, argnum: int) -> int:
-        fixed = len(self.names) - self._starred
+        fixed = len(self.names) - self._starred - self.leading
         if not -fixed <= argnum < fixed:
             name = self._f.__name__
             raise ValueError(
                 f"{name} has {fixed} arguments, so there is no argument number {argnum} to differentiate by"
             )
-        return argnum % fixed
+        return self.leading + argnum % fixed
 
     def _entry(self, parameters: Sequence[inspect.Parameter]) -> Any:
         """A function with the parameters, defaults, name and docstring of f."""

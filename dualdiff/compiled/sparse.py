@@ -1,0 +1,218 @@
+"""Sparse Jacobians of ``@njit`` functions: a driver whose passes over colours of columns are given as arrays."""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic, overload
+from numba.np import arrayobj
+
+from .arithmetic import is_at_level, result_base, splat
+from .explain import readable
+from .outputs import ndim_of
+from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
+from .text import Text
+from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
+from .types import OPTIONS, TangentsType, array_of, is_number, make, new_array, packed
+
+room = for_compiled_code("room", "x, level, n, strict")
+seed_colours = for_compiled_code("seed_colours", "duals, x, colours, weights, start")
+empty_entries = for_compiled_code("empty_entries", "out, n, y, x")
+collect_entries = for_compiled_code("collect_entries", "entries, y, x, first, last, targets, sources")
+
+
+@overload(room, jit_options=OPTIONS, prefer_literal=True)
+def _room(x, level, n, strict):
+    if not isinstance(n, types.IntegerLiteral):
+        return None  # Numba asks again, with literals
+    element = types.TypeRef(dual_type(x, level, n.literal_value, bool(strict.literal_value)))
+    return lambda x, level, n, strict: new_array(x.shape, element)
+
+
+@intrinsic
+def _with_tangent(typingctx, x, lane, weight, duals):
+    """The dual of ``x`` with one tangent, in a lane; none if there is no such lane."""
+    ty = duals.dtype
+
+    def codegen(context, builder, sig, args):
+        lane = args[1]
+        weight = context.cast(builder, args[2], types.float64, ty.base)
+        zero = context.cast(builder, ir.Constant(ir.DoubleType(), 0.0), types.float64, ty.base)
+        if isinstance(ty.tangents, TangentsType):
+            numbers = ir.Constant(ir.VectorType(lane.type, ty.n), list(range(ty.n)))
+            here = builder.icmp_signed("==", splat(builder, lane, ty.n), numbers)
+            tangents = builder.select(here, splat(builder, weight, ty.n), splat(builder, zero, ty.n))
+        else:
+            cells = (builder.select(builder.icmp_signed("==", lane, lane.type(k)), weight, zero) for k in range(ty.n))
+            tangents = packed(context, builder, ty, list(cells))
+        return make(context, builder, ty, context.cast(builder, args[0], x, ty.base), tangents)
+
+    return ty(x, types.intp, types.float64, duals), codegen
+
+
+@overload(seed_colours, jit_options=BORROWING)
+def _seed_colours(duals, x, colours, weights, start):
+    if x.layout == "C":
+
+        def on_contiguous(duals, x, colours, weights, start):
+            for i in range(x.size):
+                put_flat(duals, i, _with_tangent(get_flat(x, i), colours[i] - start, weights[i], duals))
+
+        return on_contiguous
+
+    def on_array(duals, x, colours, weights, start):
+        i = 0
+        for number in x.flat:
+            put_flat(duals, i, _with_tangent(number, colours[i] - start, weights[i], duals))
+            i += 1
+
+    return on_array
+
+
+@overload(empty_entries, jit_options=OPTIONS)
+def _empty_entries(out, n, y, x):
+    if not isinstance(out, types.Array):
+        element = types.TypeRef(result_base(y, x))
+        return lambda out, n, y, x: new_array(n, element)
+
+    def given(out, n, y, x):
+        if out.size != n:
+            raise ValueError("out must have a number for each entry of the pattern: entries, numbers:", n, out.size)
+        return out
+
+    return given
+
+
+@intrinsic
+def _number_at(typingctx, duals, i):
+    """Number ``i`` of those in a contiguous array of duals: each is a value and its tangents."""
+    ty = duals.dtype.base
+
+    def codegen(context, builder, sig, args):
+        array = arrayobj.make_array(duals)(context, builder, args[0])
+        first = builder.bitcast(array.data, context.get_data_type(ty).as_pointer())
+        return context.unpack_value(builder, ty, builder.gep(first, [args[1]]))
+
+    return ty(duals, types.intp), codegen
+
+
+@overload(collect_entries, jit_options=BORROWING)
+def _collect_entries(entries, y, x, first, last, targets, sources):
+    if is_at_level(y.dtype, x):
+
+        def of_duals(entries, y, x, first, last, targets, sources):
+            if targets.size == 0:
+                for k in range(first, last):
+                    put_flat(entries, k, _number_at(y, sources[k]))
+            else:
+                for k in range(first, last):
+                    put_flat(entries, targets[k], _number_at(y, sources[k]))
+
+        return of_duals
+
+    def of_constants(entries, y, x, first, last, targets, sources):
+        for k in range(first, last):
+            put_flat(entries, k if targets.size == 0 else targets[k], 0.0)
+
+    return of_constants
+
+
+PASSES = ("_colours", "_weights", "_ends", "_targets", "_sources", "_rows", "_out")
+"""The parameters in front of those of f: the fields of ``colouring.Passes``, and where the entries go, or None."""
+
+
+class CompiledEntries(CompiledTransform):
+    """The entries of a sparse Jacobian, called with the passes to make, and then as f is."""
+
+    leading = len(PASSES)
+
+    def __repr__(self) -> str:
+        return f"<sparse jacobian of {self.__name__}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a sparse Jacobian is pickled by its function and its pattern")
+
+    @property
+    def request(self) -> tuple[Any, ...]:
+        return *super().request, "sparse"
+
+    def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
+        return {name: globals()[name] for name in ("room", "seed_colours", "empty_entries", "collect_entries")}
+
+    def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
+        text = Text(argtypes, self.indices, self._starred, self._lanes(argtypes, strict, False), strict)
+        return text.coloured()
+
+    def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
+        return self._chunk or 1  # the passes are made for so many
+
+    def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
+        result = super()._result(argtypes, n, strict)
+        if ndim_of(result) == 0:
+            raise ValueError(
+                f"sparse_jacobian expects that {self.__name__} returns an array, not a number: "
+                f"perhaps you want gradient({self.__name__})"
+            )
+        out = argtypes[self.leading - 1]
+        x = argtypes[self.indices[0]]
+        if isinstance(out, types.Array) and is_number(x.dtype):
+            needed = array_of(x.dtype if isinstance(x.dtype, types.Float) else types.float64, 1)
+            if out != needed:
+                raise TypeError(f"out must be {readable(needed)}, not {readable(out)}")
+        return result
+
+
+@functools.cache
+def compiled_entries(f: Any, argnum: int, lanes: int) -> CompiledEntries:
+    """The entries of the sparse Jacobian of an ``@njit`` function, so many tangents per pass."""
+    return CompiledEntries("jacobian", _after_passes(f), argnum, lanes, with_value=False)
+
+
+def _after_passes(f: Any) -> Any:
+    """``f`` with parameters for the passes, which it does not use, in front of its own."""
+    own, passed = _parameters(inspect.signature(f.py_func))
+    scope: dict[str, Any] = {"_f": f}
+    exec(f"def entry({', '.join([*PASSES, *own])}):\n    return _f({passed})\n", scope)
+    return _compiled(scope["entry"], f)
+
+
+def with_passes(entries: CompiledEntries, passes: Sequence[Any]) -> Any:
+    """The entries as a function with the parameters of f, for ``@njit`` code."""
+    own, passed = _parameters(inspect.signature(entries.py_func), entries.leading)
+    scope: dict[str, Any] = {"_entries": entries, **dict(zip(PASSES, (*passes, None), strict=True))}
+    exec(f"def entry({', '.join(own)}):\n    return _entries({', '.join(PASSES)}, {passed})\n", scope)
+    return _compiled(scope["entry"], entries)
+
+
+def _parameters(signature: inspect.Signature, leading: int = 0) -> tuple[list[str], str]:
+    """The parameters of a function from a place on, as written in a definition and in a call."""
+    own = list(signature.parameters.values())[leading:]
+    listed = [str(p.replace(default=p.empty, annotation=p.empty)) for p in own]
+    return listed, ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in own)
+
+
+def _compiled(entry: Any, f: Any) -> Any:
+    """An ``@njit`` function with the name, the docstring and the defaults of another."""
+    functools.update_wrapper(entry, f.py_func, updated=())
+    del entry.__wrapped__  # its parameters are others
+    entry.__defaults__ = f.py_func.__defaults__
+    return njit(entry)
+
+
+def type_of_function(f: Any) -> types.Type:
+    """The Numba type of an object that stands for an ``@njit`` function."""
+    return types.Dispatcher(f)
+
+
+def lanes_for(colours: int, chunk: int | None) -> int:
+    """The tangents per pass: a power of two unless the chunk is given, LLVM has no other vectors."""
+    return min(chunk or DEFAULT_LANES, MOST_LANES, 1 << max(colours - 1, 0).bit_length())
