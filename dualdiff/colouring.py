@@ -131,8 +131,8 @@ class Passes(NamedTuple):
     """How a number of tangents at a time carry the columns of a matrix, and where its entries are found in them.
 
     In pass p, column j is seeded with ``weights[j]`` in tangent ``colours[j] - p * lanes``, if there is one. Then, for
-    k from ``ends[p]`` to ``ends[p + 1]``, entry ``targets[k]`` is number ``sources[k]`` of the results, where each of
-    the ``rows`` results counts as its value and its tangents. Where there is one pass ``targets`` is empty: entry k.
+    k from ``ends[p]`` to ``ends[p + 1]``, entry ``targets[k]`` is tangent ``sources[k]`` of the ``rows`` results,
+    whose tangents are numbered through. Where there is one pass ``targets`` is empty: entry k.
     """
 
     colours: np.ndarray
@@ -147,7 +147,7 @@ def passes(pattern: Pattern, colours: np.ndarray, lanes: int) -> Passes:
     """The passes that give the entries of a matrix, row by row."""
     pass_of, lane = np.divmod(colours[pattern.columns], lanes)
     order = np.argsort(pass_of, kind="stable")
-    sources = (pattern.rows * (lanes + 1) + 1 + lane)[order]
+    sources = (pattern.rows * lanes + lane)[order]
     ends = np.cumsum([0, *np.bincount(pass_of, minlength=1)])
     targets = order if ends.size > 2 else order[:0]
     return Passes(colours, np.ones(colours.size), ends, targets, sources, pattern.shape[0])

@@ -89,8 +89,8 @@ def interpreted_entries(f: Any, i: int, lanes: int) -> Callable[..., Any]:
                     )
                 if np.size(y) != rows:
                     raise ValueError(f"the pattern does not fit the result: {rows} rows, {np.size(y)} elements")
-                row, place = np.divmod(sources[ends[p] : ends[p + 1]], lanes + 1)
-                found.append(_tangents(y, level, lanes).reshape(lanes, rows)[place - 1, row])
+                row, lane = np.divmod(sources[ends[p] : ends[p + 1]], lanes)
+                found.append(_tangents(y, level, lanes).reshape(lanes, rows)[lane, row])
         result = np.concatenate(found)
         result = _as_dtype(result[np.argsort(targets)] if targets.size else result, x)
         if out is None:

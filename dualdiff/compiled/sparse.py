@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
@@ -22,7 +22,7 @@ from .outputs import ndim_of
 from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
 from .text import Text
 from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
-from .types import OPTIONS, TangentsType, array_of, is_number, make, new_array, packed
+from .types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
 
 room = for_compiled_code("room", "x, level, n, strict")
 seed_colours = for_compiled_code("seed_colours", "duals, x, colours, weights, start")
@@ -93,14 +93,17 @@ def _empty_entries(out, n, y, x):
 
 
 @intrinsic
-def _number_at(typingctx, duals, i):
-    """Number ``i`` of those in a contiguous array of duals: each is a value and its tangents."""
+def _tangent_number(typingctx, duals, i):
+    """Tangent ``i`` of those in a contiguous array of duals."""
     ty = duals.dtype.base
 
     def codegen(context, builder, sig, args):
         array = arrayobj.make_array(duals)(context, builder, args[0])
-        first = builder.bitcast(array.data, context.get_data_type(ty).as_pointer())
-        return context.unpack_value(builder, ty, builder.gep(first, [args[1]]))
+        n = args[1].type(duals.dtype.n)
+        dual = builder.gep(array.data, [builder.udiv(args[1], n)])
+        first = cgutils.gep_inbounds(builder, dual, 0, TANGENTS)
+        first = builder.bitcast(first, context.get_data_type(ty).as_pointer())
+        return context.unpack_value(builder, ty, builder.gep(first, [builder.urem(args[1], n)]))
 
     return ty(duals, types.intp), codegen
 
@@ -112,10 +115,10 @@ def _collect_entries(entries, y, x, first, last, targets, sources):
         def of_duals(entries, y, x, first, last, targets, sources):
             if targets.size == 0:
                 for k in range(first, last):
-                    put_flat(entries, k, _number_at(y, sources[k]))
+                    put_flat(entries, k, _tangent_number(y, sources[k]))
             else:
                 for k in range(first, last):
-                    put_flat(entries, targets[k], _number_at(y, sources[k]))
+                    put_flat(entries, targets[k], _tangent_number(y, sources[k]))
 
         return of_duals
 
@@ -205,7 +208,7 @@ def _compiled(entry: Any, f: Any) -> Any:
     functools.update_wrapper(entry, f.py_func, updated=())
     del entry.__wrapped__  # its parameters are others
     entry.__defaults__ = f.py_func.__defaults__
-    return njit(entry)
+    return njit(nogil=bool(f.targetoptions.get("nogil", False)))(entry)
 
 
 def type_of_function(f: Any) -> types.Type:
