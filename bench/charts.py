@@ -99,9 +99,9 @@ def _overview(compared: Sequence[Measured], figure: Any, theme: Theme) -> None:
         ends = [ratio for _, ratio in pair]
         axes.plot([min(ends), max(ends)], [place, place], color=theme.grid, linewidth=2.5, zorder=1)
         for peer, ratio in pair:
-            size = 8 if peer == OURS else 6
+            size = 9 if peer == OURS else 5  # the smaller lies above
             dot = {"marker": mark(peer), "markersize": size, "color": colour(peer, theme), "linestyle": "none"}
-            entries[peer] = axes.plot(ratio, place, zorder=3 if peer == OURS else 2, **dot)[0]
+            entries[peer] = axes.plot(ratio, place, zorder=2 if peer == OURS else 3, **dot)[0]
         ratios += ends
     axes.set_yticks(range(len(compared)), [m.name for m in compared])
     for label in axes.get_yticklabels():

@@ -154,12 +154,11 @@ def crossing(points: Sequence[Measured]) -> Iterator[str]:
             best = min(rivals, key=lambda curve: rivals[curve])
             factor = ours[size].seconds[1] / rivals[best]
             winners.append((size, OURS if factor < EVEN else " ".join(filter(None, best)), factor))
-    last = ""
+    since, last = 0, ""
     for size, name, factor in winners:
         if name != last:
             much = f" ({factor:.3g} times faster than {OURS})" if name != OURS else ""
             yield f"From {size} on {name} is fastest{much}."
-        last = name
-    if winners and last != OURS:
-        size, name, factor = winners[-1]
-        yield f"At {size}, {name} is {factor:.3g} times faster than {OURS}."
+            since, last = size, name
+    if winners and last != OURS and (size := winners[-1][0]) > since:
+        yield f"At {size}, {last} is {winners[-1][2]:.3g} times faster than {OURS}."
