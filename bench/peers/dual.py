@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numba import njit
-
 import dualdiff
 
 from ..batches import BATCHES
@@ -15,7 +10,7 @@ from ..measure import COMPILED, PYTHON, Contestant, Key, from_python, in_compile
 from ..processes import process_contestant
 from ..sgd import epoch, loss
 from ..solvers import SOLVERS
-from ..sparse import COLOURS, entries
+from ..sparse import pattern
 from ..workloads import Workload
 
 NAME = "dualdiff"
@@ -42,32 +37,6 @@ def missing() -> str:
     return ""
 
 
-@njit
-def along_colours(s, x):
-    """The Brusselator at x plus a step along each colour."""
-    moved = np.empty_like(x)
-    for i in range(x.size):
-        moved[i] = x[i] + s[i % s.size]
-    return brusselator(moved)
-
-
-def sparse_entries(n: int) -> Any:
-    """The Jacobian by the steps has the entries of the sparse one, each in the column of its colour."""
-    rows, colours = entries(n)
-    jacobian = dualdiff.jacobian(along_colours)
-    still = np.zeros(COLOURS)
-
-    @njit
-    def in_order(x):
-        compressed = jacobian(still, x)
-        out = np.empty(rows.size)
-        for k in range(rows.size):
-            out[k] = compressed[rows[k], colours[k]]
-        return out
-
-    return in_order
-
-
 def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "start":
         scripts = {"import": "import dualdiff", "interpreted": INTERPRETED, "compiled": COMPILED_START}
@@ -88,7 +57,7 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
         return contestants
     single = {
         "hessian": lambda: dualdiff.hessian(FUNCTIONS[workload.function]),
-        "sparse": lambda: sparse_entries(args[0].size),
+        "sparse": lambda: dualdiff.sparse_jacobian(brusselator, (*pattern(args[0].size), (args[0].size,) * 2)).data,
         "epoch": lambda: epoch(dualdiff.gradient(loss)),
     }
     if workload.kind in single:
