@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -70,9 +72,15 @@ def _compiled(workload: Workload, n: int) -> Callable[..., Any] | None:
     options = {
         "jit": True,
         "compiler": "shell",
-        "jit_options": {"compiler": compiler, "flags": ["-O3", "-march=native"], "verbose": False},
+        "jit_options": {"compiler": compiler, "flags": ["-O3", "-march=native"]},
     }
-    function = ca.Function("derivative", [x], [derivative], options)
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as directory:  # its files are written where it runs, and loaded at once
+        os.chdir(directory)
+        try:
+            function = ca.Function("derivative", [x], [derivative], options)
+        finally:
+            os.chdir(here)
     shape = (n,) if workload.kind == "gradient" else (n, n) if dense else (derivative.nnz(),)
     buffer, evaluate = function.buffer()
 
