@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
+            start_new_session=True,
         )
         self._answers = Queue()
         Thread(target=self._read, args=(self._process, self._answers), daemon=True).start()
@@ -106,8 +108,11 @@ class Worker:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process, and the compilers that it may have started."""
         if self._process is not None:
+            if hasattr(os, "killpg"):
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
             self._process.communicate()
             self._stderr.close()
@@ -122,12 +127,14 @@ class Entrant:
     number: int
     tolerance: float
 
-    def result(self, patience: float) -> np.ndarray:
-        """The numbers that it computes."""
-        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-            file = Path(directory) / "result.npy"
-            self.worker.ask(patience, check=self.number, file=str(file))
-            return np.load(file)
+    def prepare(self, directory: Path) -> None:
+        """Have it compute its result while others do the same."""
+        self.worker.tell(check=self.number, file=str(directory / f"{id(self.worker)}-{self.number}.npy"))
+
+    def result(self, directory: Path, patience: float) -> np.ndarray:
+        """The numbers that it computed."""
+        self.worker.answer(patience)
+        return np.load(directory / f"{id(self.worker)}-{self.number}.npy")
 
     def seconds(self, calls: int, patience: float) -> float:
         """How long so many calls take."""

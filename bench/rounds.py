@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -109,9 +111,14 @@ def measure(pool: Pool, workload: Workload, pace: Pace) -> tuple[Times, dict[Key
 
 def agree(race: Race, pace: Pace) -> None:
     """Compare all results with the first, relative to the largest number in it; who computes something else is out."""
+    with TemporaryDirectory(prefix="bench-") as name:
+        directory = Path(name)
+        for entrant in race.entrants.values():
+            entrant.prepare(directory)
+        results = dict(race.each(lambda _, entrant: entrant.result(directory, pace.build)))
     expected: Any = None
     first: Any = None
-    for key, got in race.each(lambda _, entrant: entrant.result(pace.build)):
+    for key, got in results.items():
         if expected is None:
             first, expected = key, got
         if got.shape != expected.shape:
@@ -125,10 +132,9 @@ def agree(race: Race, pace: Pace) -> None:
 
 
 def plan(key: Key, entrant: Entrant, pace: Pace) -> tuple[int, float]:
-    """How many calls make a turn, and how long it is; finding out warms up."""
+    """How many calls make a turn, and how long it is."""
     if key.where == PROCESS:
         return 1, pace.budget  # nothing stays warm in a fresh process: as few rounds as there may be
-    entrant.seconds(1, pace.build)
     n = 1
     while (taken := entrant.seconds(n, pace.build)) < pace.turn / 2:
         n *= 2

@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from .measure import Contestant, flat
+from .measure import PROCESS, Contestant, Key, flat
 from .workloads import WORKLOADS
 
 try:
@@ -60,15 +60,18 @@ class Table:
 
     def __init__(self, peer: Any) -> None:
         self.peer = peer
+        self.keys: list[Key] = []
         self.contestants: list[Contestant] = []
 
     def enter(self, name: str, settings: dict[str, Any]) -> dict[str, Any]:
         entered = self.peer.enter(replace(WORKLOADS[name], **settings))
-        self.contestants = list(entered.values())
+        self.keys, self.contestants = list(entered), list(entered.values())
         return {"contestants": [{"key": key, "tolerance": c.tolerance} for key, c in entered.items()]}
 
     def check(self, number: int, file: str) -> dict[str, Any]:
         np.save(file, flat(self.contestants[number].result()))
+        if self.keys[number].where != PROCESS:
+            self.contestants[number].seconds(1)  # what is compiled then is compiled while others do the same
         return {}
 
     def time(self, number: int, calls: int) -> dict[str, Any]:

@@ -131,7 +131,10 @@ class Local:
     costs: Callable[[], float] = lambda: 1e-3
     tolerance: float = 1e-9
 
-    def result(self, patience):
+    def prepare(self, directory):
+        pass
+
+    def result(self, directory, patience):
         return np.array([1.0, self.value])
 
     def seconds(self, calls, patience):
@@ -191,7 +194,12 @@ def in_this_process(workload):
     """The entrants of dualdiff and by hand, in this process."""
 
     def local(c: Contestant) -> SimpleNamespace:
-        return SimpleNamespace(result=lambda _: flat(c.result()), seconds=lambda n, _: n / 1000, tolerance=c.tolerance)
+        return SimpleNamespace(
+            prepare=lambda directory: None,
+            result=lambda directory, patience: flat(c.result()),
+            seconds=lambda n, patience: n / 1000,
+            tolerance=c.tolerance,
+        )
 
     return {key: local(c) for key, c in (by_hand.enter(workload) | dual.enter(workload)).items()}
 
