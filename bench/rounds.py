@@ -45,7 +45,7 @@ class Pace:
     limit: float
 
 
-_QUICK = {"turn": 0.0005, "least": 3, "most": 9, "budget": 0.8, "patience": 0.5, "build": 60.0}
+_QUICK = {"turn": 0.0005, "least": 3, "most": 9, "budget": 0.5, "patience": 0.5, "build": 60.0}
 _FULL = {"turn": 0.002, "least": 5, "most": 21, "budget": 5.0, "patience": 5.0, "build": 300.0}
 QUICK = Pace("quick", **_QUICK, chunks=False, every=2, processes=1, limit=120.0)
 FULL = Pace("full", **_FULL, chunks=True, every=1, processes=5, limit=28 * 60.0)
