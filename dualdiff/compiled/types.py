@@ -243,7 +243,7 @@ TANGENTS, VALUE = range(2)
 ALIGNMENT = 64
 """Of arrays of duals, in bytes: a cache line and the longest vectors."""
 
-ALIGNED = (32, 64, 128)
+ALIGNED = (16, 32, 64, 128)
 """The numbers of tangents for which each dual in an array is aligned so."""
 
 
