@@ -94,7 +94,7 @@ class Driver(CPUDispatcher):
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         """The text of the driver for arguments of these types.
 
-        ``wide``: whether it is for long arrays; None if it cannot be replaced by another that is.
+        ``wide``: whether it is for long arrays; None if it must serve both, as it cannot be replaced.
         """
         raise NotImplementedError
 
@@ -115,9 +115,10 @@ class Driver(CPUDispatcher):
     def stub(self, names: Sequence[str]) -> Any:
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
-        scope: dict[str, Any] = {"strict": _stub(names, self._written)}
+        scope: dict[str, Any] = {"strict": _stub(names, self._written), "wide": _stub(names, self._written_wide)}
         exec(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
-        self._again = njit(**CALLED)(scope["again"])
+        exec(f"def long({listed}):\n    return wide({listed})\n", scope)
+        self._again, self._long = njit(**CALLED)(scope["again"]), njit(**CALLED)(scope["long"])
         return _stub(names, self._for_compiled_code)
 
     def _for_compiled_code(self, argtypes: Sequence[types.Type]) -> Any:
@@ -131,8 +132,11 @@ class Driver(CPUDispatcher):
 
     def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
-        scope = {"f": self._clone, "again": again, **self.scope(argtypes, again is None)}
+        scope = {"f": self._clone, "again": again, "long": self._long, **self.scope(argtypes, again is None)}
         return function_from(self.text(argtypes, again is None, wide), scope)
+
+    def _written_wide(self, argtypes: Sequence[types.Type]) -> Any:
+        return self._written(argtypes, self._again, wide=True)
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
         """What else the text refers to."""

@@ -43,7 +43,7 @@ class Text:
 
     ``n`` tangents travel at a time. Unless ``strict``, the driver speculates (see ``DualType``): where it has
     made a NaN, its answer is that of ``again``. So it is where there are more than ``reach`` numbers to
-    differentiate by.
+    differentiate by; where there are more than ``short``, the answer is that of ``long``.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Text:
         n: int,
         strict: bool,
         reach: int | None = None,
+        short: int | None = None,
     ) -> None:
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
@@ -61,6 +62,7 @@ class Text:
         self.n = n
         self.strict = strict
         self.reach = reach
+        self.short = short
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
         self.plain = not any(level_of(t) for t in argtypes)
@@ -101,11 +103,13 @@ class Text:
         again = " or ".join(["bad", *(f"any_nan(g{i})" for i in k if i not in arrays)])
         if self.reach is not None:
             again += f" or o{len(k)} > {self.reach}"
+        hand_over = [f"if o{len(k)} > {self.short}:", f"    return long({', '.join(self.names)})"]
         return self.function(
-            *(f"b{i} = stack()" for i in local),
-            *lift,
             "o0 = 0",
             *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
+            *(hand_over if self.short is not None else []),
+            *(f"b{i} = stack()" for i in local),
+            *lift,
             *(f"g{i} = empty_early(x{i})" for i in k if early),
             "bad = False",
             f"for start in range(0, max(o{len(k)}, 1), {self.n}):",

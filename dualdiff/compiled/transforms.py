@@ -107,7 +107,8 @@ class CompiledTransform(Driver):
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach)
+        short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short)
         if self.kind == "derivative":
             by_array = isinstance(argtypes[self.indices[0]], types.Array)
             return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
