@@ -125,3 +125,56 @@ def test_a_function_of_a_gradient_is_differentiated() -> None:
     first = 4 * (x - i) ** 3 / (i + 1)
     second = 12 * (x - i) ** 2 / (i + 1)
     np.testing.assert_allclose(gradient(slope_length)(x), first + 2 * first * second, rtol=1e-13)
+
+
+@njit
+def sum_of_exponentials(x: Any) -> Any:
+    s = 0.0
+    for i in range(x.size):
+        s += math.exp(-i * x[i])
+    return s
+
+
+@njit
+def running_exponentials(x: Any) -> Any:
+    out = np.empty_like(x)
+    s = 0.0
+    for i in range(x.size):
+        s += math.exp(-i * x[i])
+        out[i] = s
+    return out
+
+
+slopes, slopes_of_running = value_and_gradient(sum_of_exponentials), jacobian(running_exponentials)
+
+
+@njit
+def both_slopes(x: Any) -> Any:
+    return slopes(x), slopes_of_running(x)
+
+
+@pytest.mark.parametrize("n", [0, 1, 16, 32, 33, 64, 65, 200])
+def test_short_and_long_arrays_of_costly_functions(n: int) -> None:
+    x = np.linspace(0.01, 0.1, n)
+    exponentials = [math.exp(-i * x[i]) for i in range(n)]
+    exact = [-i * exponentials[i] for i in range(n)]
+    (value, by_all), by_part = both_slopes(x)
+    assert value == pytest.approx(math.fsum(exponentials), rel=1e-14)
+    np.testing.assert_allclose(by_all, exact, rtol=1e-14)
+    np.testing.assert_allclose(by_part, np.tril(np.tile(exact, (n, 1))), rtol=1e-14)
+
+
+def test_an_infinite_slope_in_a_long_array() -> None:
+    @njit
+    def f(x: Any) -> Any:
+        s = 0.0
+        for i in range(x.size):
+            s += math.exp(math.sqrt(x[i]))
+        return s
+
+    g = gradient(f)
+    x = np.full(70, 4.0)
+    x[65] = 0.0
+    slope = njit(lambda x: g(x))(x)
+    assert slope[65] == np.inf
+    np.testing.assert_allclose(np.delete(slope, 65), math.exp(2.0) / 4, rtol=1e-15)
