@@ -66,6 +66,8 @@ FLOORS = [
     "compiled.callback",
     "compiled.drivers",
     "compiled.transforms",
+    "compiled.wrapping",
+    "compiled.given",
     "compiled.sparse",
     "compiled.batches",
     "compiled",

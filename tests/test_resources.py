@@ -15,6 +15,7 @@ from numba.core.runtime import _nrt_python, rtsys
 
 import dualdiff
 from dualdiff import gradient, jacobian, jvp, value_and_jacobian
+from dualdiff.training import Adam, PerSample, fit
 
 X = np.array([2.0, 5.0, 0.5])
 
@@ -46,6 +47,30 @@ def counted() -> Iterator[None]:
     _nrt_python.memsys_enable_stats()
     yield
     _nrt_python.memsys_disable_stats()
+
+
+def prediction(params: Any, x: Any) -> Any:
+    weights, offset = params
+    return np.tanh(weights[0] * x + weights[1]) + offset
+
+
+def squared(p: Any, y: Any) -> Any:
+    return (p - y) ** 2
+
+
+def test_a_compiled_epoch_allocates_nothing_in_its_steps(counted: None) -> None:
+    model, loss = PerSample(njit(prediction)), njit(squared)
+    x = np.linspace(-1, 1, 200)
+    start = (np.array([0.5, 0.1]), 0.0)
+
+    def allocated(batch_size: int) -> int:
+        before = rtsys.get_allocation_stats()
+        fit(model, loss, start, (x, np.sin(x)), Adam(0.01), batch_size, epochs=5)
+        after = rtsys.get_allocation_stats()
+        return after.alloc - before.alloc
+
+    allocated(200)
+    assert allocated(100) == allocated(50) == allocated(1)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def _constant_dual(typingctx, x, everything, n, strict):
     return ty(x, everything, n, strict), codegen
 
 
-LOCAL_BYTES = 4096
+LOCAL_BYTES = 1 << 15
 """Duals of so much memory may live on the stack: an allocation costs as much as some ten operations."""
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
@@ -23,6 +22,7 @@ from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
 from .text import Text
 from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
 from .types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
+from .wrapping import compiled_like, parameters, with_leading
 
 room = for_compiled_code("room", "x, level, n, strict")
 seed_colours = for_compiled_code("seed_colours", "duals, x, colours, weights, start")
@@ -177,38 +177,15 @@ class CompiledEntries(CompiledTransform):
 @functools.cache
 def compiled_entries(f: Any, argnum: int, lanes: int) -> CompiledEntries:
     """The entries of the sparse Jacobian of an ``@njit`` function, so many tangents per pass."""
-    return CompiledEntries("jacobian", _after_passes(f), argnum, lanes, with_value=False)
-
-
-def _after_passes(f: Any) -> Any:
-    """``f`` with parameters for the passes, which it does not use, in front of its own."""
-    own, passed = _parameters(inspect.signature(f.py_func))
-    scope: dict[str, Any] = {"_f": f}
-    exec(f"def entry({', '.join([*PASSES, *own])}):\n    return _f({passed})\n", scope)
-    return _compiled(scope["entry"], f)
+    return CompiledEntries("jacobian", with_leading(f, PASSES), argnum, lanes, with_value=False)
 
 
 def with_passes(entries: CompiledEntries, passes: Sequence[Any]) -> Any:
     """The entries as a function with the parameters of f, for ``@njit`` code."""
-    own, passed = _parameters(inspect.signature(entries.py_func), entries.leading)
+    own, passed = parameters(inspect.signature(entries.py_func), entries.leading)
     scope: dict[str, Any] = {"_entries": entries, **dict(zip(PASSES, (*passes, None), strict=True))}
     exec(f"def entry({', '.join(own)}):\n    return _entries({', '.join(PASSES)}, {passed})\n", scope)
-    return _compiled(scope["entry"], entries)
-
-
-def _parameters(signature: inspect.Signature, leading: int = 0) -> tuple[list[str], str]:
-    """The parameters of a function from a place on, as written in a definition and in a call."""
-    own = list(signature.parameters.values())[leading:]
-    listed = [str(p.replace(default=p.empty, annotation=p.empty)) for p in own]
-    return listed, ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + p.name for p in own)
-
-
-def _compiled(entry: Any, f: Any) -> Any:
-    """An ``@njit`` function with the name, the docstring and the defaults of another."""
-    functools.update_wrapper(entry, f.py_func, updated=())
-    del entry.__wrapped__  # its parameters are others
-    entry.__defaults__ = f.py_func.__defaults__
-    return njit(nogil=bool(f.targetoptions.get("nogil", False)))(entry)
+    return compiled_like(scope["entry"], entries)
 
 
 def type_of_function(f: Any) -> types.Type:

@@ -83,8 +83,8 @@ class Text:
     def lift(self, x: str, more: str = "") -> str:
         return f"lift{'_here' if more else ''}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
-    def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool) -> str:
-        """gradient and jacobian: passes over the arguments, n lanes at a time."""
+    def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
+        """gradient and jacobian: passes over the arguments, n lanes at a time; ``given`` is where a gradient goes."""
         k = range(len(self.x))
         arrays = [i for i in k if self.is_array[i]]
         # a function that returns a number leaves nothing behind that may share memory with its argument
@@ -110,7 +110,7 @@ class Text:
             *(hand_over if self.short is not None else []),
             *(f"b{i} = stack()" for i in local),
             *lift,
-            *(f"g{i} = empty_early(x{i})" for i in k if early),
+            *(f"g{i} = {given or f'empty_early(x{i})'}" for i in k if early),
             "bad = False",
             f"for start in range(0, max(o{len(k)}, 1), {self.n}):",
             *("    " + line for line in (lift if fresh else [])),

@@ -112,12 +112,17 @@ class CompiledTransform(Driver):
         if self.kind == "derivative":
             by_array = isinstance(argtypes[self.indices[0]], types.Array)
             return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
-        return text.chunked(
-            self.kind,
-            single=not isinstance(self._argnums, tuple),
-            with_value=self._with_value,
-            fresh=writes_to_arguments(self._f.py_func, self.indices),
-        )
+        return self.chunked(text)
+
+    def chunked(self, text: Text) -> str:
+        """The text of passes over the arguments."""
+        single = not isinstance(self._argnums, tuple)
+        return text.chunked(self.kind, single, self._with_value, self.fresh)
+
+    @functools.cached_property
+    def fresh(self) -> bool:
+        """Whether f writes to its arguments, so that each pass needs new ones."""
+        return writes_to_arguments(self._f.py_func, self.indices)
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
         if self.kind != "derivative" or not isinstance(argtypes[self.indices[0]], types.Array):
@@ -235,8 +240,7 @@ class CompiledTransform(Driver):
     def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
         """The loop over samples of arrays, with n tangents per pass."""
         y = self._result([a.type for a in arguments], n, strict)
-        fresh = writes_to_arguments(self._f.py_func, self.indices)
-        loop = Rows(self.kind, self._clone, arguments, y, n, strict, fresh)
+        loop = Rows(self.kind, self._clone, arguments, y, n, strict, self.fresh)
         return loop.written(not isinstance(self._argnums, tuple), self._with_value)
 
 

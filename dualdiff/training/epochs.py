@@ -1,8 +1,8 @@
 """One pass over the data in mini-batches: shuffle, gather, differentiate, step.
 
 ``epoch_of`` gives it as one function. Python runs that with NumPy's functions on whole arrays; for an
-``@njit`` objective the same text is compiled as a whole, with loops in their place, and allocates
-nothing but what the derivative of the objective does.
+``@njit`` objective the same text is compiled as a whole, with loops in their place. In its steps nothing is
+allocated but what the objective itself allocates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import value_and_gradient
+from .. import value_and_gradient as value_and_gradient_of
 from .optimizers import Optimizer, advance
 from .parameters import is_compiled
 
@@ -69,7 +69,7 @@ def _all_finite_in_a_loop(theta: Any) -> Any:
 
 
 def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advance: Any, all_finite: Any) -> Any:
-    """An epoch, put together from these functions.
+    """An epoch, put together from these functions; ``value_and_gradient`` may write into its first argument.
 
     Its arguments: an array of the flat parameters, row 0, and the moments, the other rows; another for the
     last good ones; the number of steps made; the data, once as the objective takes them and once as rows;
@@ -85,6 +85,7 @@ def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advanc
         X, y = data
         X_batch, y_batch = batch
         n, size = order.size, len(X_batch)
+        gradient = np.empty_like(theta)
         if size < n:
             for i in range(n):
                 order[i] = i
@@ -94,9 +95,10 @@ def _epoch(value_and_gradient: Any, gather: Any, copy: Any, shuffle: Any, advanc
             stop = min(start + size, n)
             if size < n:
                 gather(rows, order, start, stop, batch_rows)
-                value, gradient = value_and_gradient(theta, X_batch[: stop - start], y_batch[: stop - start])
+                X_part, y_part = X_batch[: stop - start], y_batch[: stop - start]
+                value, gradient = value_and_gradient(gradient, theta, X_part, y_part)
             else:
-                value, gradient = value_and_gradient(theta, X, y)
+                value, gradient = value_and_gradient(gradient, theta, X, y)
             if np.isfinite(value):
                 copy(memory, good)
                 count = advance(theta, gradient, moments, count, numbers, rates)
@@ -116,10 +118,10 @@ def epoch_of(objective: Any, optimizer: Optimizer, chunk: int | None) -> Callabl
 
 @functools.cache
 def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[..., Any], chunk: int | None) -> Any:
-    derivative = value_and_gradient(objective, chunk=chunk)
     if not is_compiled(objective):
+        derivative = value_and_gradient_of(objective, chunk=chunk)
 
-        def quietly(*args: Any) -> Any:
+        def quietly(_: Any, *args: Any) -> Any:
             with np.errstate(all="ignore"):  # the epoch looks at the result
                 return derivative(*args)
 
@@ -127,6 +129,8 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
         return _epoch(quietly, _gather_rows, _copy, shuffle, step, _all_finite)
 
     from numba import njit
+
+    from ..compiled.given import gradient_into
 
     options = {"nogil": True, "error_model": "numpy"}
     update_one, rate = njit(**options)(update), njit(**options)(formula)
@@ -138,4 +142,4 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
         return count + 1
 
     parts = (_gather_in_loops, _copy_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)
-    return njit(**options)(_epoch(derivative, *(njit(**options)(part) for part in parts)))
+    return njit(**options)(_epoch(gradient_into(objective, chunk), *(njit(**options)(part) for part in parts)))
