@@ -385,8 +385,12 @@ rule(np.arctanh, lambda x, y: 1 / omsq(x) if np.absolute(x) <= 1 else y)
 
 # --- error and gamma functions --------------------------------------------------------------
 
-# gauss(c + k, x + h) ~= y + gauss(1, x) k + gauss(-2 x c, x) h
-rule(gauss, lambda c, x, y: gauss(1.0, x), lambda c, x, y: gauss(-2 * x * c, x))
+# gauss(c + k, x + h) ~= y + gauss(1, x) k + gauss(-2 x c, x) h;  for large x it is 0, and x c must not overflow
+rule(
+    gauss,
+    lambda c, x, y: gauss(1.0, x),
+    lambda c, x, y: gauss(-2 * np.minimum(np.maximum(x, -40.0), 40.0) * c, x),
+)
 
 # erf(x + h) ~= y + 2/sqrt(pi) exp(-x^2) h
 rule(erf, lambda x, y: gauss(2 / np.sqrt(np.pi), x))

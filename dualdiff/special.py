@@ -169,18 +169,19 @@ def sech2(x):
 # --- the error function --------------------------------------------------------------------------
 
 
+def square_rest(x):
+    """What rounding takes from x^2: x^2 is x * x plus this."""
+    h = np.rint(64 * x) / 64  # h^2 is exact for abs(x) < 64, in float32 too
+    return (h * h - x * x) + (x - h) * (x + h)
+
+
 @Function
 def gauss(c, x):
-    """c exp(-x^2), where x^2 = s - d is more exact than its rounding s, which exp would amplify."""
-    a = 40.0 if np.absolute(x) > 40 else np.absolute(x)
-    h = np.rint(64 * a) / 64  # h^2 is exact, in float32 too
-    rest = (a - h) * (a + h)
-    s = h * h + rest
-    d = (s - h * h) - rest
-    # where exp(-s) is nearly subnormal and loses digits, its root twice
-    far = a > 25
-    e = np.exp((-0.5 if far else -1.0) * s)
-    return (c * (1 + d) * (e if far else 1.0)) * e if e > 0 else 0 * a
+    """c exp(-x^2); exp would amplify the rounding of x^2."""
+    a = 40.0 if np.absolute(x) > 40 else x
+    # exp(-x^2/2), twice: exp(-x^2) may be subnormal and have lost digits
+    e = np.exp(-0.5 * (a * a))
+    return (c * (1 - square_rest(a)) * e) * e
 
 
 @Function

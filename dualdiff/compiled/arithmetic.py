@@ -26,7 +26,8 @@ from .types import (
 
 
 @functools.cache
-def _has_fma() -> bool:
+def has_fma() -> bool:
+    """Whether code is compiled for a processor with fused multiply-adds."""
     if config.CPU_NAME or config.CPU_FEATURES is not None:
         return "+fma" in (config.CPU_FEATURES or "")
     return bool(llvm.get_host_cpu_features().get("fma", False))
@@ -92,7 +93,7 @@ def _fused(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, zeros: i
     nothing = ir.Constant(t.type, None)
     if total is None:
         longer, shorter = builder.fmul(p, t), nothing
-    elif _has_fma():
+    elif has_fma():
         longer, shorter = _fma(builder, p, t, total), total
     else:
         longer, shorter = builder.fadd(total, builder.fmul(p, t)), total
@@ -233,6 +234,16 @@ def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any,
         )
 
     return ty(y, partial_a, a, partial_b, b), codegen
+
+
+@intrinsic
+def square_rest(typingctx: Any, x: Any) -> Any:
+    """What rounding takes from x^2, by one fused multiply-add."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _fma(builder, args[0], args[0], builder.fneg(builder.fmul(args[0], args[0])))
+
+    return x(x), codegen
 
 
 @intrinsic

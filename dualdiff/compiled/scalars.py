@@ -19,10 +19,14 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr, make_callable_template
 from numba.extending import models, overload, overload_method, register_model
 
+from .. import special
 from ..function import Function
 from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
-from .arithmetic import constant_like, pushforward, pushforward2, seeded, tangent_at, value
+from .arithmetic import constant_like, has_fma, pushforward, pushforward2, seeded, square_rest, tangent_at, value
 from .types import OPTIONS, DualType, is_dual, is_number, level_of
+
+IN_COMPILED_CODE = {special.square_rest: square_rest} if has_fma() else {}
+"""Helpers of rules for which the processor has an instruction."""
 
 
 @functools.cache
@@ -36,7 +40,7 @@ def compiled_partial(partial: Partial, level: int = 0) -> Any:
     for name in partial.__code__.co_names:
         helper = scope.get(name)
         if isinstance(helper, python_types.FunctionType) and helper.__module__ == partial.__module__:
-            scope[name] = compiled_partial(helper, level)
+            scope[name] = IN_COMPILED_CODE.get(helper) or compiled_partial(helper, level)
     text = python_types.FunctionType(partial.__code__, scope, partial.__name__, None, partial.__closure__)
     return njit(**OPTIONS)(text)
 
