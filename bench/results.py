@@ -18,7 +18,7 @@ import dualdiff
 from dualdiff.compiled import vectormath
 
 from .measure import COMPILED, PROCESS, PYTHON, Key, Timing
-from .peers import LIMIT
+from .peers import LIMIT, ceres
 from .peers.dual import NAME as OURS
 from .pool import PeerError, TooSlowError
 from .workloads import Goal, Workload
@@ -197,7 +197,7 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return {**found, **ceres.versions()}
 
 
 def _processor() -> str:

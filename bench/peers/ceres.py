@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,7 @@ COMPILERS = ("g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-I/usr/include/eigen3")
 CHUNKS = (4, 8, 16, 32, 100)
 HESSIAN_CHUNKS = (5, 10, 25)
+HEADER = "#include <ceres/version.h>\nCERES_VERSION_MAJOR.CERES_VERSION_MINOR.CERES_VERSION_REVISION\n"
 
 
 def missing() -> str:
@@ -67,6 +69,18 @@ def _library(compiler: str) -> Path:
             subprocess.run(command, capture_output=True, text=True, check=True)
             fresh.rename(built)
     return built
+
+
+def versions() -> dict[str, str]:
+    """The versions of the compilers that are installed, and of ceres as the last of them sees it."""
+    found = {}
+    for name in filter(shutil.which, COMPILERS):
+        told = subprocess.run([name, "--version"], capture_output=True, text=True, check=True).stdout
+        found[name] = next(iter(re.findall(r"\d+\.\d+[.\d]*", told)), "unknown")
+        seen = subprocess.run([name, "-E", "-P", "-x", "c++", "-"], input=HEADER, capture_output=True, text=True)
+        if seen.returncode == 0:
+            found["ceres"] = seen.stdout.splitlines()[-1].replace(" ", "")
+    return found
 
 
 def enter(workload: Workload) -> dict[Key, Contestant]:
