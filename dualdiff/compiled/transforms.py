@@ -26,7 +26,7 @@ from .text import Text
 from .types import is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
-"""Tangents per pass over arrays that are not long, and wherever the length is not known beforehand."""
+"""Tangents per pass over arrays that are not long."""
 
 WIDE_LANES = {"gradient": 64, "jacobian": 32}
 """Tangents per pass over long arrays. Measured with 16 to 1000 parameters: every pass computes the values again, which
@@ -36,7 +36,8 @@ parameters, 0.4 for 1000; one of products 1.1 and 0.85. A function of many resul
 Jacobian has fewer. Other lengths than powers of two take twice as long: LLVM has no such vectors."""
 
 LONG = {True: 2 * DEFAULT_LANES, False: 16 * DEFAULT_LANES}
-"""Arrays with more parameters are long, for costly functions and for others."""
+"""Arrays with more parameters are long, for costly functions and for others. For Python's calls the driver is replaced
+when a long array comes; where compiled code calls the derivative of a costly function, the driver has code for both."""
 
 MANY = 1 << 14
 """For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""
