@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from dualdiff import CompilationError
 from dualdiff.training import (
     Adam,
     CosineDecay,
@@ -263,6 +264,44 @@ def test_least_squares_by_fit_stops_where_it_has_converged():
     resumed = fit(plain_linear, lambda p, y: p - y, first, (X, Y), LevenbergMarquardt(1e-3), epochs=3)
     assert np.array_equal(resumed.params, whole.params)
     assert np.array_equal(resumed.history, whole.history)
+
+
+COLUMN = Y[:, np.newaxis]
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "start", "y"),
+    [
+        (plain_linear, squared_error, np.zeros(4), COLUMN),
+        (plain_linear, squared_error, np.zeros((4, 1)), Y),
+        (njit(plain_linear), compiled_error, np.zeros(4), COLUMN),
+    ],
+    ids=["labels", "predictions", "compiled"],
+)
+def test_a_column_beside_a_row_is_refused(model, loss, start, y):
+    with pytest.raises(ValueError, match=r"shape \(100(, 1)?,?\), the labels have shape \(100(, 1)?,?\)"):
+        fit(model, loss, start, (X, y), GradientDescent(0.1), epochs=1)
+
+
+def test_residuals_of_a_column_and_a_row_are_refused():
+    with pytest.raises(ValueError, match="reshape one of them"):
+        fit(plain_linear, lambda p, y: p - y, np.zeros(4), (X, COLUMN), LevenbergMarquardt(), epochs=1)
+
+
+def test_columns_that_the_loss_knows_of_are_taken():
+    expected = train(optimizer=GradientDescent(0.1), epochs=2)
+    for model, loss, start, y in (
+        (plain_linear, squared_error, np.zeros((4, 1)), COLUMN),
+        (plain_linear, lambda p, y: np.mean((p[:, 0] - y) ** 2), np.zeros((4, 1)), Y),
+        (plain_linear, lambda p, y: np.mean((p - y[:, 0]) ** 2), np.zeros(4), COLUMN),
+    ):
+        got = fit(model, loss, start, (X, y), GradientDescent(0.1), 10, epochs=2)
+        np.testing.assert_allclose(np.ravel(got.params), expected.params, rtol=1e-12)
+
+
+def test_a_model_that_cannot_be_compiled_for_its_parameters_is_told_by_its_line():
+    with pytest.raises(CompilationError, match=r"test_training.py:\d+: .*matmul"):
+        fit(njit(plain_linear), compiled_error, (np.zeros(4), 0.0), (X, Y), GradientDescent(0.1), epochs=1)
 
 
 MISTAKES = [

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import value_and_gradient
 from .checks import as_count
 from .epochs import NOT_FINITE, epoch_of
 from .optimizers import Optimizer, State
-from .parameters import Layout, Parameters, is_compiled, objective
+from .parameters import Layout, Parameters, PerSample, is_compiled, objective
 from .solvers import LeastSquaresSolver, Solver, iterate
 
 WIDEST = 32
@@ -103,7 +104,9 @@ def fit(
     Raises
     ------
     TypeError : model, loss and penalty are not functions, or some are compiled and others are not.
-    ValueError : a wrong number, shape or batch size, or what is resumed belongs to another optimizer.
+    ValueError : a wrong number, shape or batch size, what is resumed belongs to another optimizer, or the loss pairs
+        each prediction with all labels, because one of them is a column.
+    CompilationError : the ``@njit`` functions cannot be compiled for duals.
 
     >>> import numpy as np
     >>> from dualdiff.training import GradientDescent
@@ -133,6 +136,7 @@ def fit(
     else:
         at = _Progress(layout.flat(params), (), None, rng.bit_generator.state)
     function = objective(model, loss, penalty, layout)
+    _check_pairing(model, loss, layout.unflat(at.theta), X, y)
     if isinstance(optimizer, Solver):
         if batch_size is not None:
             raise ValueError(f"{type(optimizer).__name__} takes the whole set at each step: leave batch_size out")
@@ -195,6 +199,29 @@ def _as_data(data: Any) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
+def _check_pairing(model: Any, loss: Any, params: Any, X: np.ndarray, y: np.ndarray) -> None:
+    """Raise if predictions and labels, one a column and the other not, are compared each with all others.
+
+    Where that is so, the loss does not tell which prediction goes with which label.
+    """
+    columns = [y, *(params if isinstance(params, tuple) else (params,))]
+    if isinstance(model, PerSample) or not any(np.ndim(part) == 2 and np.shape(part)[1] == 1 for part in columns):
+        return
+    labels = np.sort(y[:100], axis=0)
+    n = len(labels)
+    shape = np.shape(model(params, X[:n]))
+    if {shape, labels.shape} != {(n,), (n, 1)} or labels[0] == labels[-1]:
+        return
+    predictions = np.linspace(0.25, 0.75, n).reshape(shape)  # probabilities, too
+    with np.errstate(all="ignore"):
+        right, wrong = loss(predictions, labels), loss(predictions, labels[::-1].copy())
+    if np.shape(right) == (n, n) or (np.ndim(right) == 0 and np.isclose(right, wrong, rtol=1e-9, atol=0)):
+        raise ValueError(
+            f"the loss compares each prediction with all labels: for {n} samples the model gives shape {shape}, "
+            f"the labels have shape {labels.shape}; reshape one of them"
+        )
+
+
 def _epochs(
     function: Any,
     optimizer: Optimizer,
@@ -217,7 +244,12 @@ def _epochs(
     fixed = ((X, y), rows, batch, batch_rows, order, rng)
     numbers = (optimizer.numbers, optimizer.schedule.numbers)
     while True:
-        value, made = epoch(memory, good, count, *fixed, *numbers)
+        try:
+            value, made = epoch(memory, good, count, *fixed, *numbers)
+        except Exception as error:
+            if _is_refused(error):  # the derivative of the objective alone says it in terms of the user's code
+                value_and_gradient(function)(at.theta, X, y)
+            raise
         if made == NOT_FINITE:
             stopped = f"the loss or the parameters were not finite in epoch {len(at.history) + 1}"
             yield at._replace(theta=memory[0].copy(), state=State(count, memory[1:].copy())), stopped
@@ -225,6 +257,11 @@ def _epochs(
         state = State(count, memory[1:].copy())
         at = _Progress(memory[0].copy(), (*at.history, float(value)), state, rng.bit_generator.state)
         yield at, None
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether Numba could not compile something."""
+    return "numba" in sys.modules and isinstance(error, sys.modules["numba"].core.errors.NumbaError)
 
 
 def _iterations(
