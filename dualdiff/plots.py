@@ -116,7 +116,8 @@ def plot_learning_rates(
     window: Limits,
     ax: Any = None,
 ) -> Any:
-    """Descents along a function of one variable: too small a learning rate, a good one, too large a one.
+    """Descents along a function of one variable: learning rates too small, good and too large; the minima that starts
+    lead to.
 
     Parameters
     ----------
@@ -131,7 +132,9 @@ def plot_learning_rates(
     for name, path in paths.items():
         t = np.ravel(path)
         t = t[(t >= window[0]) & (t <= window[1])]
-        ax.plot(t, np.asarray(f(t[None]), dtype=float), marker="o", markersize=4, linewidth=1.2, label=name)
+        heights = np.asarray(f(t[None]), dtype=float)
+        ax.plot(t, heights, marker="o", markersize=4, linewidth=1.2, label=name)
+        ax.plot(t[:1], heights[:1], **_START)
     height = y.max() - y.min()
     ax.set_xlim(*window)
     ax.set_ylim(y.min() - 0.05 * height, y.max() + 0.25 * height)  # the legend stands above the curve

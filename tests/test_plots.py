@@ -38,6 +38,11 @@ def learning_rates(ax):
     return plots.plot_learning_rates(wave, steps, (-5, 5), ax=ax)
 
 
+def local_minima(ax):
+    steps = {f"from {start}": descent_path(wave, [start], GradientDescent(0.05), 80) for start in (-4.5, 0.5, 1.0)}
+    return plots.plot_learning_rates(wave, steps, (-5, 5), ax=ax)
+
+
 def step_errors(ax):
     return plots.plot_step_errors(step_size_errors(lambda x: np.exp(np.sin(x[0])), [1.0]), ax=ax)
 
@@ -51,6 +56,7 @@ PICTURES = {
     paths: ("linear", "linear", 2),
     paths_without_a_window: ("linear", "linear", 1),
     learning_rates: ("linear", "linear", 3),
+    local_minima: ("linear", "linear", 3),
     step_errors: ("log", "log", 3),
     tangent: ("linear", "linear", 2),
 }
@@ -66,6 +72,13 @@ def test_pictures_are_drawn_into_the_axes_that_are_passed(draw):
     file = io.BytesIO()
     figure.savefig(file, format="png")
     assert file.getvalue().startswith(b"\x89PNG")
+
+
+def test_starts_on_two_sides_of_a_hill_end_in_different_minima():
+    curves = [line for line in local_minima(figures.Figure().add_subplot()).get_lines() if line.get_linestyle() == "-"]
+    ends = [float(line.get_xdata()[-1]) for line in curves[1:]]
+    assert len({round(end) for end in ends}) == 3
+    np.testing.assert_allclose([0.2 * end + 2 * np.cos(2 * end) for end in ends], 0, atol=1e-3)  # no slope is left
 
 
 def test_the_tangent_touches():
