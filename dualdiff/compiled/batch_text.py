@@ -322,7 +322,7 @@ class Rows:
             *sizes,
             "for i in range(n):",
             *(f"    {made[j] if self.fresh else f'revalue(x{j}, {x[j]})'}" for j in arrays),
-            f"    for start in range(0, max(o{len(k)}, 1), {self.n}):",
+            f"    for start in range(0, o{len(k)} or 1, {self.n}):",
             *(f"        {made[j]}" for j in arrays if self.fresh),
             *(f"        seed(x{j}, start - o{j})" for j in arrays),
             f"        y = {'outputs' if ndim else ''}(f({', '.join(cells)}))",

@@ -21,7 +21,7 @@ from numba.np import arrayobj
 
 from ..inputs import physical_memory
 from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
-from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
 from .types import OPTIONS, TangentsType, is_dual, is_number, new_array, parts, unpacked
 
 TOO_LARGE = (
@@ -102,7 +102,7 @@ def _collect_gradient(result, y, x, start):
             if start >= 0 and start + lanes <= result.size:
                 return _put_tangents(result, start, y)
             found = False
-            for i in range(max(start, 0), min(start + lanes, result.size)):
+            for i in range(within(start, result.size), within(start + lanes, result.size)):
                 found |= _put(result, i, tangent_at(y, x, i - start))
             return found
 
@@ -110,7 +110,7 @@ def _collect_gradient(result, y, x, start):
 
     def on_array(result, y, x, start):
         found = False
-        for i in range(max(start, 0), min(start + lanes, result.size)):
+        for i in range(within(start, result.size), within(start + lanes, result.size)):
             found |= _put(result, i, tangent_at(y, x, i - start))
         return found
 
@@ -146,7 +146,7 @@ def _collect_jacobian(result, y, x, start):
         def on_vectors(result, y, x, start):
             rows = y.size
             columns = result.size // rows if rows > 0 else 0
-            first, last = max(start, 0), min(start + lanes, columns)
+            first, last = within(start, columns), within(start + lanes, columns)
             found = False
             if last - first == lanes:
                 for r in range(rows):
@@ -166,7 +166,7 @@ def _collect_jacobian(result, y, x, start):
         found = False
         r = 0
         for cell in y.flat:
-            for i in range(max(start, 0), min(start + lanes, columns)):
+            for i in range(within(start, columns), within(start + lanes, columns)):
                 found |= _put(result, r * columns + i, tangent_at(cell, x, i - start))
             r += 1
         return found

@@ -224,6 +224,18 @@ def _lift_along(x, direction, everything, strict):
 
 
 @intrinsic
+def within(typingctx, i, n):
+    """The place nearest to ``i`` from 0 to ``n``. Numba's min and max are functions to be compiled."""
+
+    def codegen(context, builder, sig, args):
+        zero = ir.Constant(args[0].type, 0)
+        least = builder.select(builder.icmp_signed("<", args[0], zero), zero, args[0])
+        return builder.select(builder.icmp_signed("<", least, args[1]), least, args[1])
+
+    return types.intp(types.intp, types.intp), codegen
+
+
+@intrinsic
 def get_flat(typingctx, array, i):
     """Element ``i`` of a contiguous array."""
 
@@ -313,9 +325,9 @@ def _seed(x, start):
 
     def on_array(x, start):
         # the last pass's seeds are cleared one by one: the buffer may be far larger
-        for i in range(max(start - n, 0), min(start, x.size)):
+        for i in range(within(start - n, x.size), within(start, x.size)):
             _set_tangent(x, i, i - start + n, 0.0)
-        for i in range(max(start, 0), min(start + n, x.size)):
+        for i in range(within(start, x.size), within(start + n, x.size)):
             _set_tangent(x, i, i - start, 1.0)
 
     return on_array

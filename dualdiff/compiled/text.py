@@ -112,7 +112,7 @@ class Text:
             *lift,
             *(f"g{i} = {given or f'empty_early(x{i})'}" for i in k if early),
             "bad = False",
-            f"for start in range(0, max(o{len(k)}, 1), {self.n}):",
+            f"for start in range(0, o{len(k)} or 1, {self.n}):",
             *("    " + line for line in (lift if fresh else [])),
             *("    " + line for line in seeds),
             f"    y = outputs({call})" if collect != "gradient" else f"    y = {call}",
