@@ -24,6 +24,7 @@ FLOORS = [
     "inputs",
     "colouring",
     "compiled.linked",
+    "compiled.exponentials",
     "compiled.vectormath",
     "compiled.types",
     "compiled.arithmetic",

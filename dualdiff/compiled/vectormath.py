@@ -2,9 +2,10 @@
 
 Numba calls the C library one number at a time. LLVM's loop vectoriser puts a vector function in the place of a
 scalar one where an attribute of the scalar function names it. Here that attribute is written into the code of a
-batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are Intel's SVML, where its
-runtime package is installed, and glibc's libmvec, on x86-64 with AVX2 or AVX-512 and on 64-bit ARM. They are correct
-to 4 ulp; where there is none, a loop calls the scalar functions.
+batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are glibc's libmvec, on x86-64
+with AVX2 or AVX-512 and on 64-bit ARM, and Intel's SVML, where its runtime package is installed. They are correct to 4
+ulp; where there is none, a loop calls the scalar functions. Some functions are not called but inlined, see
+exponentials.py.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from numba.core import codegen, config
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
+from .exponentials import INLINED, inlined
 from .linked import LinkedCompiler, LinkedLibrary, LowerForLinking
 
 VARIABLE = "DUALDIFF_VECTOR_MATH"
 """Set to 0 in the environment, it has batches call the scalar functions."""
 
-# Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here.
 _PREFIX = "dualdiff_"
+"""Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here."""
 
 STRIDE = 64
 """Numbers per step of a loop: a multiple of what LLVM takes at a time, which is a few vectors."""
@@ -237,7 +239,7 @@ def found_library() -> Library | None:
     """
     if os.environ.get(VARIABLE, "1") == "0":
         return None
-    for find in (_svml, _libmvec):
+    for find in (_libmvec, _svml):  # the first takes half as long for some, and nowhere longer
         library = find()
         if library is not None and library.variants:
             for v in library.variants:
@@ -257,25 +259,39 @@ def vector_library() -> Library | None:
 
 
 @functools.cache
+def _are_inlined() -> bool:
+    """Whether there are functions that are not called: they need fused multiply-adds."""
+    fused = platform.machine() == "aarch64" or "fma" in _features()
+    return fused and os.environ.get(VARIABLE, "1") != "0"
+
+
+@functools.cache
 def _renamed() -> dict[str, str]:
     """The scalar functions with vector variants: their own names, by those that Numba calls them by."""
-    names = {}
     library = vector_library()
-    for v in library.variants if library else ():
-        own = _PREFIX + v.scalar
-        names[v.scalar] = names[f"llvm.{v.function}.{'f64' if v.type == 'double' else 'f32'}"] = own
+    known = [(v.function, v.type) for v in library.variants] if library else []
+    if _are_inlined():
+        known += [(name, "double") for name in INLINED]
+    names = {}
+    for name, type_ in known:
+        scalar, intrinsic = (name, f"llvm.{name}.f64") if type_ == "double" else (name + "f", f"llvm.{name}.f32")
+        names[scalar] = names[intrinsic] = _PREFIX + scalar
     return names
 
 
 def _variants(own: str) -> list[Variant]:
+    """The vector functions in the place of a scalar one; none if that is inlined."""
+    if _are_inlined() and own.removeprefix(_PREFIX) in INLINED:
+        return []
     library = vector_library()
     return [v for v in library.variants if _PREFIX + v.scalar == own] if library else []
 
 
 @functools.cache
-def _mapping(own: str) -> str:
+def _attribute(own: str) -> str:
     """What LLVM is told at each call: the vector functions, in the notation of its attribute."""
-    return ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in _variants(own))
+    listed = ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in _variants(own))
+    return f' "vector-function-abi-variant"="{listed}"' if listed else ""
 
 
 def _declarations(own: str, typed: bool) -> tuple[list[str], list[str]]:
@@ -284,6 +300,8 @@ def _declarations(own: str, typed: bool) -> tuple[list[str], list[str]]:
     ``typed``: whether pointers have types, as they had before LLVM 15.
     """
     variants = _variants(own)
+    if not variants:
+        return [f"declare double @{own}(double)"], []
     attributes = f"nounwind willreturn {'memory(none)' if llvm.llvm_version_info[0] >= 16 else 'readnone'}"
     first = variants[0]
     scalars = ", ".join([first.type] * first.arity)
@@ -311,24 +329,22 @@ def vectorisable(text: str) -> str:
         if own is None:
             return match[0]
         used[own] = None
-        return f'@{own}({match[2]}) "vector-function-abi-variant"="{_mapping(own)}"'
+        return f"@{own}({match[2]}){_attribute(own)}"
 
     lines = text.splitlines()
     for i, line in enumerate(lines):
         # what LLVM may transform it shall find: Numba's cbrt is a fast power that becomes a call of cbrt
         if "call " in line and "call fast " not in line:
             lines[i] = _CALLED.sub(rename, line)
-    if not used:
-        return text
     references = []
     for own in used:
         declarations, pointers = _declarations(own, typed=not _OPAQUE.search(text))
         lines += declarations
         references += pointers
-    # LLVM would drop the vector functions, which nothing calls yet
-    kind = references[0].split()[0]
-    listed = f"[{len(references)} x {kind}] [{', '.join(references)}]"
-    lines.append(f'@llvm.compiler.used = appending global {listed}, section "llvm.metadata"')
+    if references:  # LLVM would drop the vector functions, which nothing calls yet
+        kind = references[0].split()[0]
+        listed = f"[{len(references)} x {kind}] [{', '.join(references)}]"
+        lines.append(f'@llvm.compiler.used = appending global {listed}, section "llvm.metadata"')
     return "\n".join(lines)
 
 
@@ -337,6 +353,8 @@ def _vectorise(library: Any) -> None:
     name = library._final_module.name
     library._final_module = llvm.parse_assembly(vectorisable(str(library._final_module)))
     library._final_module.name = name
+    if _are_inlined():
+        library._final_module.link_in(llvm.parse_assembly(inlined(_PREFIX)))
     codegen.JITCodeLibrary._optimize_final_module(library)
 
 
