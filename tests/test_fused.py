@@ -59,6 +59,70 @@ def test_a_sum_with_a_product_is_rounded_once(f, signs) -> None:
 
 
 @njit
+def plus_square(x, c):
+    third = x / 3
+    return x / c + third * third
+
+
+@njit
+def plus_square_of_an_element(x, c):
+    y = np.array([x / 3])
+    total = x / c
+    total += y[0] * y[0]
+    return total
+
+
+@njit
+def plus_power(x, c):
+    return x / c + (x / 3) ** 2
+
+
+@njit
+def minus_power(x, c):
+    return x / c - (x / 3) ** 2
+
+
+@pytest.mark.skipif(not HAS_FMA, reason="this processor has no fused multiply-add")
+@pytest.mark.parametrize(
+    ("f", "sign"), [(plus_square, 1), (plus_square_of_an_element, 1), (plus_power, 1), (minus_power, -1)]
+)
+def test_a_sum_with_a_square_is_rounded_once(f, sign) -> None:
+    g = gradient(f, argnums=(0,))
+    third = Fraction(1 / 3)
+    differ = 0
+    for k in range(1, 40):
+        x = 1 + k * 2.0**-9
+        c = -sign * 4.5 / x  # the slope nearly vanishes, and shows what was rounded
+        exact = Fraction(1 / c) + sign * Fraction(2 * (x / 3)) * third
+        assert g(x, c)[0] == float(exact)
+        differ += float(exact) != 1 / c + sign * 2 * (x / 3) * (1 / 3)
+    assert differ > 0
+
+
+@njit
+def element_changed_between(x):
+    y = x.copy()
+    before = y[0]
+    y[0] = x[1] * x[2]
+    return x[1] + before * y[0]
+
+
+@njit
+def index_changed_between(x):
+    i = 0
+    before = x[i]
+    i += 1
+    return x[2] + before * x[i]
+
+
+@njit
+def square_used_twice(x):
+    square = x[0] * x[0]
+    cube = x[1] ** 3
+    return (x[2] + square) * (x[2] - cube) + square / cube
+
+
+@njit
 def mixed(x):
     total = 0.0
     for i in range(x.size - 1):
@@ -132,7 +196,13 @@ def carried_round(x):
     return total
 
 
-@pytest.mark.parametrize("f", [changed_between, used_twice, in_a_branch, twice_the_same, carried_round])
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(changed_between, used_twice, in_a_branch, twice_the_same, carried_round),
+        *(element_changed_between, index_changed_between, square_used_twice),
+    ],
+)
 def test_products_that_are_changed_or_used_otherwise(f) -> None:
     x = np.array([1.25, -0.5, 2.0])
     np.testing.assert_allclose(gradient(f)(x), gradient(f.py_func)(x), rtol=1e-15)

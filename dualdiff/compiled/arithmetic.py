@@ -166,21 +166,39 @@ def sum_with_product(
         dual = parts(context, builder, kind, number)
         return dual.value, Lanes(kind, dual.tangents)
 
+    (b_value, b_lanes), (c_value, c_lanes) = (value_and_lanes(*side) for side in (b, c))
+    terms = [(partial, lanes) for partial, lanes in ((c_value, b_lanes), (b_value, c_lanes)) if lanes is not None]
+    return _sum(context, builder, ty, signs, a, builder.fmul(b_value, c_value), terms)
+
+
+def sum_with_scaled(
+    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, factors: Typed, b: Typed
+) -> ir.Value:
+    """signs[0] * a + signs[1] * f(b), where ``a`` and ``b`` are duals over floats and the factors f(b) and f'(b)."""
+    value, partial = (
+        context.cast(builder, number, kind, ty.base)
+        for number, kind in zip(cgutils.unpack_tuple(builder, factors[1]), factors[0].types, strict=True)
+    )
+    terms = [(partial, Lanes(b[0], parts(context, builder, b[0], b[1]).tangents))]
+    return _sum(context, builder, ty, signs, a, value, terms)
+
+
+def _sum(
+    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, value: ir.Value, terms: Any
+) -> ir.Value:
+    """signs[0] * a + signs[1] * b, where b has this value and, over the terms, the tangents partial * lanes."""
+
     def signed(sign: int, number: ir.Value) -> ir.Value:
         return number if sign > 0 else builder.fneg(number)
 
-    (a_value, a_lanes), (b_value, b_lanes), (c_value, c_lanes) = (value_and_lanes(*side) for side in (a, b, c))
-    value = builder.fadd(signed(signs[0], a_value), signed(signs[1], builder.fmul(b_value, c_value)))
-    terms = [
-        ((ty.base, signed(signs[1], partial)), lanes)
-        for partial, lanes in ((c_value, b_lanes), (b_value, c_lanes))
-        if lanes is not None
-    ]
-    assert a_lanes is not None
+    dual = parts(context, builder, *a)
+    lanes = Lanes(a[0], dual.tangents)
     if signs[0] < 0:
-        a_lanes = _negated(context, builder, a_lanes)
-    tangents = _lanes(context, builder, ty, a_lanes, terms, TANGENT if ty.strict else NEITHER)
-    return make(context, builder, ty, value, tangents)
+        lanes = _negated(context, builder, lanes)
+    terms = [((ty.base, signed(signs[1], partial)), tangents) for partial, tangents in terms]
+    tangents = _lanes(context, builder, ty, lanes, terms, TANGENT if ty.strict else NEITHER)
+    result = builder.fadd(signed(signs[0], dual.value), signed(signs[1], value))
+    return make(context, builder, ty, result, tangents)
 
 
 def _negated(context: Any, builder: ir.IRBuilder, lanes: Lanes) -> Lanes:

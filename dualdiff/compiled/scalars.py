@@ -379,6 +379,27 @@ def type_of_function(function: Function) -> Any:
     return context._lookup_global(function)
 
 
+# --- the chain rule in two steps -------------------------------------------------------------
+
+
+@functools.cache
+def factors_of_power(n: int) -> Any:
+    """For compiled code: the value and the partial derivative of the n-th power of a dual over floats."""
+    by_base = compiled_partial(RULES[np.power].alone[0])
+
+    def factors(x):
+        y = value(x) ** n
+        return y, by_base(value(x), n, y)
+
+    return njit(**OPTIONS)(factors)
+
+
+@njit(**OPTIONS)
+def factors_of_square(x):
+    """The same of x * x."""
+    return value(x) * value(x), value(x) + value(x)
+
+
 # --- derivatives of elementary functions of any order ---------------------------------------
 
 
