@@ -24,7 +24,7 @@ FLOORS = [
     "inputs",
     "colouring",
     "compiled.linked",
-    "compiled.exponentials",
+    "compiled.polynomials",
     "compiled.vectormath",
     "compiled.types",
     "compiled.arithmetic",

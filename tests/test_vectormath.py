@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from mpmath import mp
@@ -10,7 +12,7 @@ from numba import njit
 import dualdiff.compiled.vectormath as vectormath
 from dualdiff import derivative, gradient, show_config, vmap
 from dualdiff.compiled.batches import batch
-from dualdiff.compiled.exponentials import INLINED
+from dualdiff.compiled.polynomials import INLINED
 from dualdiff.compiled.vectormath import Library, vector_library, vectorisable
 from tests.accuracy import exact, ulps
 from tests.points import ROWS, Row
@@ -69,16 +71,16 @@ def test_results_off_by_more_than_the_limit_are_seen() -> None:
 @needs_library
 def test_the_code_of_a_module_is_made_vectorisable() -> None:
     text = (
-        "declare double @llvm.log.f64(double)\ndeclare double @sin(double)\n"
+        "declare double @llvm.cos.f64(double)\ndeclare double @sin(double)\n"
         "define double @f(double %x, ptr %p) {\n"
-        "  %y = call double @llvm.log.f64(double %x)\n"
+        "  %y = call double @llvm.cos.f64(double %x)\n"
         "  %z = tail call double @sin(double %y)\n"
         "  %w = call fast double @llvm.pow.f64(double %z, double 0.5)\n"
         "  %v = call double @mine(double %z)\n"
         "  ret double %w\n}\n"
     )
     changed = vectorisable(text)
-    assert "call double @dualdiff_log(double %x)" in changed
+    assert "call double @dualdiff_cos(double %x)" in changed
     assert "tail call double @dualdiff_sin(double %y)" in changed
     assert "@llvm.pow.f64(double %z, double 0.5)" in changed
     assert "vector-function-abi-variant" in changed
@@ -92,23 +94,24 @@ def test_the_code_of_a_module_is_made_vectorisable() -> None:
 @pytest.mark.skipif(not vectormath._are_inlined(), reason="this processor has no fused multiply-add")
 @pytest.mark.parametrize("name", INLINED)
 def test_inlined_functions_agree_with_the_scalar_ones(name: str) -> None:
-    function = getattr(np, name)
+    function = getattr(np, name, None) or getattr(math, name)
     f = njit(lambda x: function(x))
     (points,) = vectormath._points("double", 1)
-    ends = np.array([709.782712893384, 709.7827128933841, -708.4, -745.13, -745.14, 709.0, -710.0, 5e-324, -5e-324])
-    points = np.concatenate([points, ends, np.nextafter(ends, 0)])
+    ends = np.array([709.782712893384, 709.7827128933841, -708.4, -745.13, -745.14, 709.0, -710.0, 2.3e-308, 0.5, 1, 6])
+    branches = np.outer([0.5**0.5, 1, -1, 2**0.5, 2, 6], 1 + 2.0 ** -np.arange(53))
+    points = np.concatenate([points, ends, branches.ravel(), np.nextafter(branches, 0).ravel()])
     got, expected = vmap(f)(points), np.array([f(x) for x in points])
     assert vectormath._agree(got, expected)
-    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+    np.testing.assert_array_equal(np.copysign(got == got, got), np.copysign(got == got, expected))
 
 
 @pytest.mark.skipif(not vectormath._are_inlined(), reason="this processor has no fused multiply-add")
 def test_inlined_functions_are_not_called() -> None:
-    slope = derivative(njit(lambda x: np.tanh(x)))
+    slope = derivative(njit(lambda x: np.tanh(x) + math.erf(x) * np.log(x)))
     vmap(slope)(np.ones(100))
     (plan,) = batch(slope)._plans.values()
     code = plan.kernel.assembly()
-    assert not any(name in code for name in ("dualdiff_", "tanh", "N8v_exp", "N4v_exp"))
+    assert not any(name in code for name in ("dualdiff_", "tanh", "erf", "N8v_", "N4v_"))
 
 
 # --- who uses it ----------------------------------------------------------------------------
@@ -133,14 +136,14 @@ def test_it_can_be_turned_off() -> None:
 
 @needs_library
 def test_loops_call_vector_functions_and_other_code_does_not() -> None:
-    f = njit(lambda x: np.log(2 + np.sin(x)))
+    f = njit(lambda x: np.cos(2 + np.sin(x)))
     slope = derivative(f)
     slope_of_batch = vmap(slope)
     slope_of_batch(np.ones(100))
     (plan,) = batch(slope)._plans.values()
-    symbols = {v.symbol for v in vector_library().variants if v.function in ("log", "sin")}  # type: ignore[union-attr]
+    symbols = {v.symbol for v in vector_library().variants if v.function in ("cos", "sin")}  # type: ignore[union-attr]
     assert any(symbol in plan.kernel.assembly() for symbol in symbols)
-    other = njit(lambda x: np.log(2 + np.sin(x)).sum())
+    other = njit(lambda x: np.cos(2 + np.sin(x)).sum())
     other(np.ones(100))
     (code,) = other.inspect_asm().values()
     assert not any(symbol in code for symbol in symbols)

@@ -5,7 +5,7 @@ scalar one where an attribute of the scalar function names it. Here that attribu
 batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are glibc's libmvec, on x86-64
 with AVX2 or AVX-512 and on 64-bit ARM, and Intel's SVML, where its runtime package is installed. They are correct to 4
 ulp; where there is none, a loop calls the scalar functions. Some functions are not called but inlined, see
-exponentials.py.
+polynomials.py.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from numba.core import codegen, config
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
-from .exponentials import INLINED, inlined
 from .linked import LinkedCompiler, LinkedLibrary, LowerForLinking
+from .polynomials import INLINED, inlined
 
 VARIABLE = "DUALDIFF_VECTOR_MATH"
 """Set to 0 in the environment, it has batches call the scalar functions."""
