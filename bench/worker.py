@@ -89,6 +89,7 @@ class Table:
     def leave(self, _: bool) -> dict[str, Any]:
         self.contestants = []
         gc.collect()
+        gc.freeze()  # what is there to stay, whole packages, is not looked through each time
         return {}
 
 
