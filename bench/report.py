@@ -68,11 +68,16 @@ def lines(measured: Measured) -> Iterator[str]:
         low, middle, high = map(duration, timing.seconds)
         rows.append((key.where, who(key), middle, f"{low} .. {high}", ratio(timing)))
     yield from aligned(rows, "<<>>>")
-    for key, absence in measured.absent.items():
-        yield f"  {'FAILED' if absence.failed else 'left out'}: {where(key)}{who(key)}: {absence.reason}"
+    yield from (f"  {told}" for told in absences(measured))
     for place, goal, used in verdicts(measured):
         met = "met" if used <= 1 else "MISSED"
         yield f"  goal, {place}: {goal.variant} at most {goal}: {met} ({used:.2f} of what is allowed)"
+
+
+def absences(measured: Measured) -> Iterator[str]:
+    """Who is not in the table, and why."""
+    for key, absence in measured.absent.items():
+        yield f"{'FAILED' if absence.failed else 'left out'}: {where(key)}{who(key)}: {absence.reason}"
 
 
 def where(key: Key) -> str:
@@ -113,6 +118,7 @@ def summary(results: Results) -> Iterator[str]:
         yield f"\nsweep {name}: median of one call, from Python"
         yield from aligned(sweep_rows(points), "<" + ">" * len(points))
         yield from (f"  {line}" for line in crossing(points))
+        yield from (f"  at {measured.size} {told}" for measured in points for told in absences(measured))
 
 
 def direction(key: Key) -> str:
