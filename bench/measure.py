@@ -55,6 +55,11 @@ class Timing:
     ratio: tuple[float, float, float] | None
     rounds: int = 0
 
+    @property
+    def cost(self) -> float:
+        """What contestants in the same place are compared by: the ratio if there is one, for rounds differ."""
+        return (self.ratio or self.seconds)[1]
+
 
 def from_python(f: Callable[..., Any], args: Sequence[Any]) -> Contestant:
     """A contestant that is called from Python."""

@@ -52,7 +52,7 @@ def shown(measured: Measured) -> Iterator[tuple[Key, Timing]]:
             if key.where == where
             and (where == PROCESS or key.peer == OURS or key == measured.best(key.peer, where)[0])  # type: ignore
         ]
-        yield from sorted(rows, key=lambda row: row[1].seconds[1])
+        yield from sorted(rows, key=lambda row: row[1].cost)
 
 
 def worth(results: Results) -> str:
@@ -102,7 +102,7 @@ def winner(ours: Timing, rival: tuple[Key, Timing] | None) -> str:
     if rival is None:
         return "no rival"
     key, timing = rival
-    factor = timing.seconds[1] / ours.seconds[1]
+    factor = timing.cost / ours.cost
     if 1 / EVEN < factor < EVEN:
         return "even"
     return f"{OURS}, {times(factor)} times" if factor > 1 else f"{key.peer}, {times(1 / factor)} times"

@@ -19,7 +19,7 @@ from bench.instructions import counter
 from bench.measure import Contestant, Key, Timing, _loop_over_array, _loop_over_numbers, flat
 from bench.peers import by_hand, ceres, dual
 from bench.pool import PeerError, Pool, Worker
-from bench.report import crossing, duration, lines, summary
+from bench.report import crossing, duration, lines, summary, winner
 from bench.results import Absence, Measured, Results, machine, verdicts
 from bench.rounds import QUICK, limit_of, measure, plan, thinned, timings
 from bench.worker import serve, undisturbed
@@ -291,6 +291,14 @@ def test_goals_are_met_or_missed():
     measured = results().single[0]
     assert [used for _, _, used in verdicts(measured)] == pytest.approx([2 / 1.5, 2 / 4])
     assert [re.search("met|MISSED", line)[0] for line in lines(measured) if "goal" in line] == ["MISSED", "met"]
+
+
+def test_who_is_faster_is_told_by_the_ratios():
+    """Seconds of different rounds may say something else where the machine was disturbed."""
+    ours, rival = Timing((2.0,) * 3, (1.0,) * 3), Timing((1.5,) * 3, (1.2,) * 3)
+    assert winner(ours, (RIVAL, rival)) == "dualdiff, 1.2 times"
+    measured = Measured("one", "", "gradient", (Goal(1, "jax"),), timings={OURS: ours, RIVAL: rival})
+    assert [used for _, _, used in verdicts(measured)] == pytest.approx([1 / 1.2])
 
 
 def test_a_failure_is_in_the_table():
