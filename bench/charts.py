@@ -10,7 +10,7 @@ from .drawing import Chart, Theme, colour, mark
 from .measure import Key, Timing
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
-from .report import duration, series, shown
+from .report import duration, series, shown, times
 from .results import Measured, Results
 
 
@@ -53,7 +53,7 @@ def _bars(rows: Sequence[tuple[Key, tuple[float, float, float]]], figure: Any, t
         axes.plot(middle, place, marker=mark(key.peer), color=shade, markersize=6 if strong else 5)
         weight = "bold" if strong else "normal"
         end = (max(high, 1), place)
-        axes.annotate(f"{middle:.3g}", end, (8, 0), textcoords="offset points", va="center", weight=weight)
+        axes.annotate(times(middle), end, (8, 0), textcoords="offset points", va="center", weight=weight)
     labels = [f"{k.peer}, {k.variant}" if len(own) > 1 and k.peer == OURS else k.peer for k, _ in rows]
     axes.set_yticks(range(len(rows)), labels)
     for label, (key, _) in zip(axes.get_yticklabels(), rows, strict=True):
@@ -118,12 +118,12 @@ def _sweep(points: Sequence[Measured], figure: Any, theme: Theme) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     axes = figure.add_subplot()
-    for (peer, way), times in series(points).items():
-        sizes = sorted(times)
+    for (peer, way), taken in series(points).items():
+        sizes = sorted(taken)
         strong = peer == OURS
         axes.plot(
             sizes,
-            [times[s].seconds[1] for s in sizes],
+            [taken[s].seconds[1] for s in sizes],
             label=f"{peer} {way}".strip(),
             color=colour(peer, theme),
             marker=mark(peer),

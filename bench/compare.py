@@ -53,7 +53,7 @@ def lines(old: Results, new: Results) -> Iterator[str]:
             yield f"  {name} was {then}, is {now}"
     rows = [("workload", "called from", "contestant", "then", "now", "change", "")]
     for name, key, earlier, timing in changes(old, new):
-        then, now = (earlier.ratio or earlier.seconds)[1], (timing.ratio or timing.seconds)[1]
+        then, now = earlier.cost, timing.cost
         cells = (f"{then:.3g}", f"{now:.3g}", f"{now / then - 1:+.1%}", mark(earlier, timing))
         rows.append((name, key.where, who(key), *cells))
     yield from aligned(rows, "<<<>>><")

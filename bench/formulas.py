@@ -26,8 +26,7 @@ def rosenbrock(m: Any, x: Any) -> Any:
 
 
 def ackley(m: Any, x: Any) -> Any:
-    n = x.shape[0]
-    return A + math.e - A * m.exp(-B * m.sqrt(m.sum(x * x) / n)) - m.exp(m.sum(m.cos(C * x)) / n)
+    return A + math.e - A * m.exp(-B * m.sqrt(m.mean(x * x))) - m.exp(m.mean(m.cos(C * x)))
 
 
 def brusselator(m: Any, x: Any) -> Any:

@@ -170,7 +170,6 @@ def brusselator_jacobian(x):
     return jacobian
 
 
-FUNCTIONS = {f.__name__: f for f in (example, example_of_two, rosenbrock, ackley, decay, brusselator)}
 @njit
 def brusselator_entries(x):
     """The entries of the Jacobian that are not zero, row by row."""
@@ -195,6 +194,7 @@ def brusselator_entries(x):
     return out
 
 
+FUNCTIONS = {f.__name__: f for f in (example, example_of_two, rosenbrock, ackley, decay, brusselator)}
 BY_HAND = {
     "example": example_gradient,
     "example_of_two": example_of_two_gradient,

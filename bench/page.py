@@ -10,7 +10,7 @@ from .charts import charts
 from .drawing import DARK, LIGHT, Chart, style
 from .peers import LIMIT
 from .peers.dual import NAME as OURS
-from .report import crossing, duration, ratio, shown, summary_rows, sweep_rows, where, who
+from .report import absences, crossing, duration, ratio, shown, summary_rows, sweep_rows, who, worth
 from .results import PLACES, Measured, Results, verdicts
 
 PAGE = """<!DOCTYPE html>
@@ -80,7 +80,7 @@ def _head(results: Results) -> Iterator[str]:
         f"<p>Measured on {escape(str(machine['when'])[:10])} on {escape(str(machine['processor']))} "
         f"({machine['cores']} cores, {escape(str(machine['target']))}), one thread, by a {results.pace} run "
         f"in {results.processes} fresh {'process' if results.processes == 1 else 'processes'} of each peer. "
-        f"A ratio of 1 is the derivative written by hand and compiled by Numba: the limit.</p>"
+        f"A ratio of 1 is the derivative written by hand and compiled by Numba: the limit. {worth(results)}</p>"
     )
     names = {"summary": "Summary", "sweeps": "Forward or reverse", "workloads": "Workloads", "machine": "Machine"}
     if not results.sweeps:
@@ -111,8 +111,9 @@ def _sweeps(results: Results, pictures: dict[str, str]) -> Iterator[str]:
         rows = list(sweep_rows(points))
         words = escape(" ".join(crossing(points)))
         body = table(rows[0], ((row, row[0].startswith(OURS)) for row in rows[1:]), (0,))
+        notes = "".join(f'<li class="failed">at {m.size} {escape(told)}</li>' for m in points for told in absences(m))
         yield f"<h3>{escape(name)}</h3><p>{words}</p>"
-        yield f'<div class="pair">{pictures[f"sweep-{name}"]}{body}</div>'
+        yield f'<div class="pair">{pictures[f"sweep-{name}"]}<div>{body}<ul class="goals">{notes}</ul></div></div>'
 
 
 def _workloads(results: Results, pictures: dict[str, str]) -> Iterator[str]:
@@ -142,9 +143,7 @@ def _notes(measured: Measured) -> Iterator[str]:
     for place, goal, used in verdicts(measured):
         verdict = f"{place}: {goal.variant} at most {goal}, uses {used:.2f} of it"
         yield f'<li class="{"goal" if used <= 1 else "missed"}">{escape(verdict)}</li>'
-    for key, absence in measured.absent.items():
-        word = "failed" if absence.failed else "left out"
-        yield f'<li class="failed">{escape(f"{where(key)}{who(key)} {word}: {absence.reason}")}</li>'
+    yield from (f'<li class="failed">{escape(told)}</li>' for told in absences(measured))
 
 
 def _machine(results: Results) -> Iterator[str]:
@@ -155,7 +154,7 @@ def _machine(results: Results) -> Iterator[str]:
     yield "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items()) + "</dl>"
     yield (
         "<p>Each peer runs in processes of its own, with its garbage collector off. Contestants take turns in rounds "
-        "whose order changes; times are medians over the rounds in all processes, a ratio is that to "
+        "whose order changes; times are medians over rounds, and then over processes, a ratio is that to "
         f"{LIMIT} in the same round. All results agree before anything is timed. "
         "“Python”: each call is made from Python; “compiled”: the loop of calls is compiled too. "
         "The same on your machine: <code>python -m bench --report DIR</code>.</p>"

@@ -26,6 +26,7 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "NPROC": "1",  # the size of XLA's pool: with two threads in it, one waits for the other at every small operation
 }
 """Set for every worker; contestants that are to have two threads ask for them."""
 

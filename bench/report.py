@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / scale:.3g} {unit}"
 
 
+def times(factor: float) -> str:
+    """A factor with three digits, and no power of ten."""
+    return f"{factor:.3g}" if factor < 1000 else f"{factor:.0f}"
+
+
 def ratio(timing: Timing) -> str:
     """The median ratio to the limit."""
     return f"{timing.ratio[1]:.2f}" if timing.ratio else "-"
@@ -47,13 +52,20 @@ def shown(measured: Measured) -> Iterator[tuple[Key, Timing]]:
             if key.where == where
             and (where == PROCESS or key.peer == OURS or key == measured.best(key.peer, where)[0])  # type: ignore
         ]
-        yield from sorted(rows, key=lambda row: row[1].seconds[1])
+        yield from sorted(rows, key=lambda row: row[1].cost)
+
+
+def worth(results: Results) -> str:
+    """What the figures of a run are good for."""
+    if results.processes > 1:
+        return "Quartiles are those of the processes' medians."
+    return "One process of each shows orders of magnitude; for differences of less than a half make a full run."
 
 
 def about(results: Results) -> Iterator[str]:
     """The machine, the versions, and who is missing."""
     rows = [(name, str(value)) for name, value in results.machine.items() if name != "features"]
-    rows.append(("run", f"{results.pace}, fresh processes of each peer: {results.processes}"))
+    rows.append(("run", f"{results.pace}, fresh processes of each peer: {results.processes}. {worth(results)}"))
     rows.append(("versions", ", ".join(f"{name} {number}" for name, number in results.versions.items())))
     rows += [("missing", f"{peer}: {reason}") for peer, reason in results.missing.items()]
     yield from aligned(rows, "<<")
@@ -68,11 +80,16 @@ def lines(measured: Measured) -> Iterator[str]:
         low, middle, high = map(duration, timing.seconds)
         rows.append((key.where, who(key), middle, f"{low} .. {high}", ratio(timing)))
     yield from aligned(rows, "<<>>>")
-    for key, absence in measured.absent.items():
-        yield f"  {'FAILED' if absence.failed else 'left out'}: {where(key)}{who(key)}: {absence.reason}"
+    yield from (f"  {told}" for told in absences(measured))
     for place, goal, used in verdicts(measured):
         met = "met" if used <= 1 else "MISSED"
         yield f"  goal, {place}: {goal.variant} at most {goal}: {met} ({used:.2f} of what is allowed)"
+
+
+def absences(measured: Measured) -> Iterator[str]:
+    """Who is not in the table, and why."""
+    for key, absence in measured.absent.items():
+        yield f"{'FAILED' if absence.failed else 'left out'}: {where(key)}{who(key)}: {absence.reason}"
 
 
 def where(key: Key) -> str:
@@ -85,10 +102,10 @@ def winner(ours: Timing, rival: tuple[Key, Timing] | None) -> str:
     if rival is None:
         return "no rival"
     key, timing = rival
-    factor = timing.seconds[1] / ours.seconds[1]
+    factor = timing.cost / ours.cost
     if 1 / EVEN < factor < EVEN:
         return "even"
-    return f"{OURS}, {factor:.3g} times" if factor > 1 else f"{key.peer}, {1 / factor:.3g} times"
+    return f"{OURS}, {times(factor)} times" if factor > 1 else f"{key.peer}, {times(1 / factor)} times"
 
 
 def summary_rows(results: Results) -> Iterator[tuple[str, ...]]:
@@ -113,6 +130,7 @@ def summary(results: Results) -> Iterator[str]:
         yield f"\nsweep {name}: median of one call, from Python"
         yield from aligned(sweep_rows(points), "<" + ">" * len(points))
         yield from (f"  {line}" for line in crossing(points))
+        yield from (f"  at {measured.size} {told}" for measured in points for told in absences(measured))
 
 
 def direction(key: Key) -> str:
@@ -138,18 +156,18 @@ def sweep_rows(points: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
     """One curve per row, one size per column."""
     sizes = [measured.size for measured in points]
     yield "", *map(str, sizes)
-    for curve, times in series(points).items():
-        yield " ".join(filter(None, curve)), *(duration(times[s].seconds[1]) if s in times else "-" for s in sizes)
+    for curve, taken in series(points).items():
+        yield " ".join(filter(None, curve)), *(duration(taken[s].seconds[1]) if s in taken else "-" for s in sizes)
 
 
 def crossing(points: Sequence[Measured]) -> Iterator[str]:
     """From which size on another direction than dualdiff's, or another peer, is faster."""
     curves = series(points)
-    ours = next((times for (peer, _), times in curves.items() if peer == OURS), {})
+    ours = next((taken for (peer, _), taken in curves.items() if peer == OURS), {})
     winners = []
-    others = {curve: times for curve, times in curves.items() if curve[0] not in (OURS, LIMIT)}
+    others = {curve: taken for curve, taken in curves.items() if curve[0] not in (OURS, LIMIT)}
     for size in sorted(ours):
-        rivals = {curve: times[size].seconds[1] for curve, times in others.items() if size in times}
+        rivals = {curve: taken[size].seconds[1] for curve, taken in others.items() if size in taken}
         if rivals:
             best = min(rivals, key=lambda curve: rivals[curve])
             factor = ours[size].seconds[1] / rivals[best]
@@ -157,8 +175,8 @@ def crossing(points: Sequence[Measured]) -> Iterator[str]:
     since, last = 0, ""
     for size, name, factor in winners:
         if name != last:
-            much = f" ({factor:.3g} times faster than {OURS})" if name != OURS else ""
+            much = f" ({times(factor)} times faster than {OURS})" if name != OURS else ""
             yield f"From {size} on {name} is fastest{much}."
             since, last = size, name
     if winners and last != OURS and (size := winners[-1][0]) > since:
-        yield f"At {size}, {last} is {winners[-1][2]:.3g} times faster than {OURS}."
+        yield f"At {size}, {last} is {times(winners[-1][2])} times faster than {OURS}."

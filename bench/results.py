@@ -76,7 +76,7 @@ class Measured:
     def best(self, peer: str, where: str) -> tuple[Key, Timing] | None:
         """A peer's fastest setting in a place."""
         entered = [item for item in self.timings.items() if item[0][:2] == (peer, where)]
-        return min(entered, key=lambda item: item[1].seconds[1], default=None)
+        return min(entered, key=lambda item: item[1].cost, default=None)
 
     def ours(self, where: str) -> tuple[Key, Timing] | None:
         """The setting of dualdiff's that the goals speak of, or that it entered first: no tuned one."""
@@ -91,7 +91,7 @@ class Measured:
             for key, timing in self.timings.items()
             if key.where == where and key.peer not in (LIMIT, OURS) and key.variant != IMPORT
         ]
-        return min(rivals, key=lambda item: item[1].seconds[1], default=None)
+        return min(rivals, key=lambda item: item[1].cost, default=None)
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,10 @@ def verdicts(measured: Measured) -> Iterator[tuple[str, Goal, float]]:
         for key, timing in measured.timings.items():
             if (key.peer, key.variant) != (OURS, goal.variant):
                 continue
-            rival = measured.best(goal.peer, key.where)
-            allowed = goal.seconds or (goal.times * rival[1].seconds[1] if rival else None)
-            if allowed is not None:
-                yield key.where, goal, timing.seconds[1] / allowed
+            if goal.seconds:
+                yield key.where, goal, timing.seconds[1] / goal.seconds
+            elif rival := measured.best(goal.peer, key.where):
+                yield key.where, goal, timing.cost / (goal.times * rival[1].cost)
 
 
 def machine() -> dict[str, Any]:

@@ -14,13 +14,14 @@ import pytest
 
 from bench import compare, page, regression
 from bench.__main__ import main
+from bench.functions import BY_HAND
 from bench.instructions import counter
-from bench.measure import Contestant, Key, Timing, flat
+from bench.measure import Contestant, Key, Timing, _loop_over_array, _loop_over_numbers, flat
 from bench.peers import by_hand, ceres, dual
 from bench.pool import PeerError, Pool, Worker
-from bench.report import crossing, duration, lines, summary
+from bench.report import crossing, duration, lines, summary, winner
 from bench.results import Absence, Measured, Results, machine, verdicts
-from bench.rounds import QUICK, limit_of, measure, thinned, timings
+from bench.rounds import QUICK, limit_of, measure, plan, thinned, timings
 from bench.worker import serve, undisturbed
 from bench.workloads import WORKLOADS, Goal
 
@@ -63,8 +64,14 @@ def test_a_worker_enters_checks_times_and_forgets(tmp_path):
 def test_a_turn_in_which_the_processor_was_taken_away_is_repeated(monkeypatch):
     interrupted = iter([0, 1, 1, 1])  # before and after the first attempt and the second
     monkeypatch.setattr("bench.worker.interruptions", lambda: next(interrupted))
-    times = iter([9.0, 3.0])
-    assert undisturbed(Contestant(lambda: 0.0, lambda n: next(times)), 1) == 3.0
+    times = iter([9e-3, 3e-3])
+    assert undisturbed(Contestant(lambda: 0.0, lambda n: next(times)), 1) == 3e-3
+
+
+def test_a_long_turn_is_taken_as_it_is(monkeypatch):
+    interrupted = iter([0, 1])
+    monkeypatch.setattr("bench.worker.interruptions", lambda: next(interrupted))
+    assert undisturbed(contestant(cost=3.0), 1) == 3.0
 
 
 def test_a_worker_answers_with_the_error_of_its_peer(capsys):
@@ -162,10 +169,24 @@ def test_not_a_number_is_something_else():
 def test_ratios_are_taken_round_by_round():
     one = {LIMIT: {0: 1.0, 1: 10.0}, OURS: {0: 3.0, 1: 30.0}}
     other = {LIMIT: {0: 2.0, 1: 1.0}, OURS: {0: 6.0}}  # in another process
-    assert timings([one, other])[OURS] == Timing((4.5, 6.0, 18.0), (3.0, 3.0, 3.0), 3)
+    assert timings([one])[OURS] == Timing((9.75, 16.5, 23.25), (3.0, 3.0, 3.0), 2)
+    assert timings([one, other])[OURS] == Timing((8.625, 11.25, 13.875), (3.0, 3.0, 3.0), 3)
     found, _ = measured_locally({LIMIT: Local(), OURS: Local(costs=lambda: 3e-3)})
     assert found[OURS].seconds == pytest.approx((3e-3,) * 3)
     assert found[OURS].ratio == pytest.approx((3.0,) * 3)
+
+
+def test_a_process_that_was_disturbed_is_one_of_several():
+    quiet = {LIMIT: {0: 1.0}, OURS: {0: 3.0}}
+    disturbed = {LIMIT: dict.fromkeys(range(9), 1.0), OURS: dict.fromkeys(range(9), 30.0)}
+    assert timings([quiet, disturbed, quiet])[OURS].ratio[1] == 3.0
+
+
+def test_a_disturbed_turn_does_not_decide_how_many_calls_make_a_turn():
+    disturbed = iter([QUICK.turn])  # the first turn of a single call
+    entrant = Local(costs=lambda: next(disturbed, 1e-6))
+    calls, seconds = plan(OURS, entrant, QUICK)
+    assert calls * 1e-6 == pytest.approx(seconds) == pytest.approx(QUICK.turn)
 
 
 def test_there_is_no_ratio_without_a_limit():
@@ -179,11 +200,11 @@ def test_the_slow_have_fewer_turns_and_the_slowest_none():
     assert failures == {RIVAL: "a call takes 60 s"}
 
 
-def test_a_quick_run_has_every_second_point_of_a_sweep():
+def test_a_quick_run_has_every_fourth_point_of_a_sweep():
     one = WORKLOADS["example"]
-    curves = [replace(one, sweep=sweep, size=size) for sweep in "ab" for size in (1, 3, 10)]
+    curves = [replace(one, sweep=sweep, size=size) for sweep in "ab" for size in (1, 3, 10, 30, 100)]
     kept = thinned([one, *curves, one], QUICK)
-    assert [(w.sweep, w.size) for w in kept] == [("", 0), ("a", 1), ("a", 10), ("b", 1), ("b", 10), ("", 0)]
+    assert [(w.sweep, w.size) for w in kept] == [("", 0), ("a", 1), ("a", 100), ("b", 1), ("b", 100), ("", 0)]
 
 
 def test_every_limit_is_by_hand():
@@ -215,6 +236,18 @@ def test_contestants_agree(function):
     found, failures = measured_locally(in_this_process(few), few)
     assert found
     assert not failures
+
+
+def test_calls_stay_in_the_compiled_loop():
+    """The evaluation, here a cosine, lies between the places where the argument and the result are in memory."""
+    for function, loop in (("example", _loop_over_array), ("example_of_two", _loop_over_numbers)):
+        g = BY_HAND[function]
+        x = np.array([2.0, 5.0])
+        loop(g, x, 1)
+        code = loop.inspect_llvm(next(s for s in loop.signatures if s[0].dispatcher is g))
+        before, _, after = re.split(r"call double @(?:llvm\.)?(cos)", code, maxsplit=1)
+        assert "asm sideeffect" in before
+        assert "asm sideeffect" in after
 
 
 # --- results, tables and the page -------------------------------------------------------------
@@ -260,6 +293,14 @@ def test_goals_are_met_or_missed():
     assert [re.search("met|MISSED", line)[0] for line in lines(measured) if "goal" in line] == ["MISSED", "met"]
 
 
+def test_who_is_faster_is_told_by_the_ratios():
+    """Seconds of different rounds may say something else where the machine was disturbed."""
+    ours, rival = Timing((2.0,) * 3, (1.0,) * 3), Timing((1.5,) * 3, (1.2,) * 3)
+    assert winner(ours, (RIVAL, rival)) == "dualdiff, 1.2 times"
+    measured = Measured("one", "", "gradient", (Goal(1, "jax"),), timings={OURS: ours, RIVAL: rival})
+    assert [used for _, _, used in verdicts(measured)] == pytest.approx([1 / 1.2])
+
+
 def test_a_failure_is_in_the_table():
     assert "  FAILED: Python, torch, compile: it <raised>" in list(lines(results().single[0]))
 
@@ -279,7 +320,7 @@ def test_the_page_has_the_tables_and_both_sweeps_and_asks_nobody(saved, tmp_path
     assert text.count("<svg") == text.count('role="img"') == 4
     assert "From 100 on jax reverse is fastest" in text
     assert "gradient of &lt;f&gt;" in text
-    assert "torch, compile failed: it &lt;raised&gt;" in text
+    assert "FAILED: Python, torch, compile: it &lt;raised&gt;" in text
     assert "prefers-color-scheme: dark" in text
     names = {address for address in re.findall(r"https?://[^\"'\s]+", text) if "www.w3.org" not in address}
     assert not names

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batches import BATCHES
 from ..formulas import formulas
 from ..measure import PYTHON, Contestant, Key, from_python
 from ..processes import process_contestant
@@ -38,11 +39,13 @@ def missing() -> str:
 def enter(workload: Workload) -> dict[Key, Contestant]:
     if workload.kind == "start":
         return process_contestant(NAME, "", START)
-    point = workload.point()
-    if workload.function not in ("example", "rosenbrock", "ackley", "brusselator") or point[0].size > MOST_INPUTS:
+    args = workload.point()
+    if workload.kind == "batch":
+        return {Key(NAME, PYTHON, "C code"): from_python(_of_samples(workload.function, args), args)}
+    if workload.function not in ("example", "rosenbrock", "ackley", "brusselator") or args[0].size > MOST_INPUTS:
         return {}
-    g = _compiled(workload, point[0].size)
-    return {Key(NAME, PYTHON, "C code"): from_python(g, point)} if g else {}
+    g = _of_one_point(workload, args[0].size)
+    return {Key(NAME, PYTHON, "C code"): from_python(g, args)} if g else {}
 
 
 class _Elementwise:
@@ -51,23 +54,14 @@ class _Elementwise:
     def __getattr__(self, name: str) -> Any:
         import casadi as ca
 
-        return ca.sum1 if name == "sum" else getattr(ca, name)
+        own = {"sum": ca.sum1, "mean": lambda x: ca.sum1(x) / x.shape[0], "stack": lambda xs: ca.vertcat(*xs)}
+        return own.get(name) or getattr(ca, name)
 
 
-def _compiled(workload: Workload, n: int) -> Callable[..., Any] | None:
+def _compiled(inputs: list[Any], outputs: list[Any]) -> Any:
+    """The function as C code, compiled."""
     import casadi as ca
 
-    x = ca.SX.sym("x", n)
-    y = _symbolic(workload.function, x)
-    match workload.kind:
-        case "gradient":
-            derivative, dense = ca.gradient(y, x), True
-        case "hessian":
-            derivative, dense = ca.densify(ca.hessian(y, x)[0]), True
-        case "sparse":
-            derivative, dense = ca.jacobian(y, x).T, False  # by columns there, by rows here
-        case _:
-            return None
     compiler = next(filter(None, map(shutil.which, COMPILERS)))
     options = {
         "jit": True,
@@ -78,11 +72,27 @@ def _compiled(workload: Workload, n: int) -> Callable[..., Any] | None:
     with tempfile.TemporaryDirectory() as directory:  # its files are written where it runs, and loaded at once
         os.chdir(directory)
         try:
-            function = ca.Function("derivative", [x], [derivative], options)
+            return ca.Function("derivative", inputs, outputs, options)
         finally:
             os.chdir(here)
-    shape = (n,) if workload.kind == "gradient" else (n, n) if dense else (derivative.nnz(),)
-    buffer, evaluate = function.buffer()
+
+
+def _of_one_point(workload: Workload, n: int) -> Callable[..., Any] | None:
+    import casadi as ca
+
+    x = ca.SX.sym("x", n)
+    y = _symbolic(workload.function, x)
+    match workload.kind:
+        case "gradient":
+            derivative, shape = ca.gradient(y, x), (n,)
+        case "hessian":
+            derivative, shape = ca.densify(ca.hessian(y, x)[0]), (n, n)
+        case "sparse":
+            derivative = ca.jacobian(y, x).T  # by columns there, by rows here
+            shape = (derivative.nnz(),)
+        case _:
+            return None
+    buffer, evaluate = _compiled([x], [derivative]).buffer()
 
     def g(x: np.ndarray) -> np.ndarray:
         out = np.empty(shape)
@@ -90,6 +100,31 @@ def _compiled(workload: Workload, n: int) -> Callable[..., Any] | None:
         buffer.set_res(0, memoryview(out.reshape(-1)))
         evaluate()
         return out
+
+    return g
+
+
+def _of_samples(name: str, args: tuple[np.ndarray, ...]) -> Callable[..., Any]:
+    """Value and derivatives, or for residuals the Jacobian, of every sample, in one loop of the C code."""
+    import casadi as ca
+
+    inputs = [ca.SX.sym("x", a.size // len(a)) for a in args]
+    y = formulas(_Elementwise(), ca.erf)[name](*inputs)
+    by = BATCHES[name].argnums
+    slopes = [ca.densify(ca.jacobian(y, x).T) for x in ([inputs[i] for i in by] if isinstance(by, tuple) else inputs)]
+    sample = ca.Function("sample", inputs, slopes if name == "residuals" else [y, *slopes])
+    whole = [ca.MX.sym("x", x.numel(), len(args[0])) for x in inputs]
+    function = _compiled(whole, sample.map(len(args[0])).call(whole))
+    outputs = tuple(np.empty(function.size_out(i)[::-1]) for i in range(function.n_out()))  # by columns there
+    buffer, evaluate = function.buffer()
+
+    def g(*args: np.ndarray) -> tuple[np.ndarray, ...]:
+        for i, a in enumerate(args):
+            buffer.set_arg(i, memoryview(a.reshape(-1)))
+        for i, out in enumerate(outputs):
+            buffer.set_res(i, memoryview(out.reshape(-1)))
+        evaluate()
+        return outputs
 
     return g
 

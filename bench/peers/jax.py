@@ -17,8 +17,8 @@ from ..sparse import compressed_seeds, entries
 from ..workloads import Workload
 
 NAME = "JAX"
-MOST_FORWARD = 3000
-"""Forward mode holds n directions of n numbers at once: with more inputs it runs out of memory or patience."""
+MOST_DIRECTIONS = 3000
+"""Forward mode holds n directions at once, reverse mode m of them: with more a call takes seconds."""
 
 START = """
 import jax
@@ -68,11 +68,12 @@ def _derivatives(workload: Workload, args: tuple[Any, ...]) -> Iterator[tuple[st
     match workload.kind:
         case "gradient":
             yield "reverse", jax.grad(f, argnums=0 if len(args) == 1 else by)
-            if args[0].size <= MOST_FORWARD:
+            if args[0].size <= MOST_DIRECTIONS:
                 yield "forward", jax.jacfwd(f, argnums=0 if len(args) == 1 else by)
         case "jacobian":
             yield "forward", jax.jacfwd(f)
-            yield "reverse", jax.jacrev(f)
+            if args[-1].size <= MOST_DIRECTIONS:
+                yield "reverse", jax.jacrev(f)
         case "hessian":
             yield "forward over reverse", jax.hessian(f)
             yield "forward over forward", jax.jacfwd(jax.jacfwd(f))

@@ -1,4 +1,4 @@
-"""PyTorch: double precision, one thread; ``torch.func``, plain ``backward``, and ``torch.compile`` for batches."""
+"""PyTorch: double precision, one thread; the tape of ``backward``, and ``torch.func`` under ``torch.compile``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from ..sparse import compressed_seeds, entries
 from ..workloads import Workload
 
 NAME = "PyTorch"
-MOST_FORWARD = 1000
-MOST_REVERSE = 1000
-"""Forward mode holds n directions at once, reverse mode m of them: beyond these sizes a call takes seconds."""
+MOST_DIRECTIONS = 1000
+"""Forward mode holds n directions at once, reverse mode m of them: with more a call takes seconds."""
 
 START = """
 import torch
@@ -36,10 +35,9 @@ def enter(workload: Workload) -> dict[Key, Contestant]:
     import torch
 
     torch.set_num_threads(1)
+    torch.compiler.reset()  # it compiles a piece of code for a few functions, and then no more
     args = tuple(torch.as_tensor(x) if workload.kind == "epoch" else _double(x) for x in workload.point())
-    return {
-        Key(NAME, PYTHON, variant): from_python(g, args) for variant, g in _derivatives(workload, args)
-    }
+    return {Key(NAME, PYTHON, variant): from_python(g, args) for variant, g in _derivatives(workload, args)}
 
 
 def _double(x: Any) -> Any:
@@ -62,26 +60,38 @@ def _backward(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _derivatives(workload: Workload, args: tuple[Any, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
     import torch
-    from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
     if workload.kind == "epoch":
         yield "reverse, loop", _epoch
+        yield "reverse, loop of compiled steps", _epoch_of_compiled_steps()
         return
     known = formulas(torch, torch.erf)
     if workload.function not in known:
         return
-    f = known[workload.function]
+    if workload.kind == "gradient":
+        yield "reverse, tape", _backward(known[workload.function])
+    for direction, g in _functional(workload, known[workload.function], args):
+        yield f"{direction}, compiled", torch.compile(g)
+
+
+def _functional(
+    workload: Workload, f: Callable[..., Any], args: tuple[Any, ...]
+) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The directions in which a derivative is taken; in sweeps also the one that suits its kind less."""
+    import torch
+    from torch.func import grad, jacfwd, jacrev, jvp, vjp, vmap
+
     match workload.kind:
         case "gradient":
-            yield "reverse", _backward(f)
-            if len(args) == 1 and args[0].numel() <= MOST_FORWARD:
+            yield "reverse", grad(f, argnums=tuple(range(len(args))) if len(args) > 1 else 0)
+            if workload.sweep and args[0].numel() <= MOST_DIRECTIONS:
                 yield "forward", jacfwd(f)
         case "jacobian":
             yield "forward", jacfwd(f)
-            if len(args) == 1 or args[1].numel() <= MOST_REVERSE:
+            if workload.sweep and args[1].numel() <= MOST_DIRECTIONS:
                 yield "reverse", jacrev(f)
         case "hessian":
-            yield "forward over reverse", jacfwd(jacrev(f))
+            yield "forward over reverse", jacfwd(grad(f))
         case "sparse":
             seeds = _double(compressed_seeds(args[0].numel()))
             rows, colours = map(torch.as_tensor, entries(args[0].numel()))
@@ -90,16 +100,18 @@ def _derivatives(workload: Workload, args: tuple[Any, ...]) -> Iterator[tuple[st
                 lambda x: vmap(lambda v: jvp(f, (x,), (v,))[1])(seeds)[colours, rows],
             )
         case "batch" if workload.function == "residuals":
-            yield "forward, compiled", torch.compile(vmap(jacfwd(f, argnums=BATCHES[workload.function].argnums)))
+            by = BATCHES[workload.function].argnums
+            yield "forward", vmap(jacfwd(f, argnums=by))
+            yield "reverse", vmap(jacrev(f, argnums=by))
         case "batch":
 
             def reverse(*args: Any) -> Any:
                 y, pull = vjp(f, *args)
                 return y, *pull(torch.ones_like(y))
 
-            yield "reverse, compiled", torch.compile(reverse)
+            yield "reverse", reverse
             if len(args) == 1:
-                yield "forward, compiled", torch.compile(lambda x: jvp(f, (x,), (torch.ones_like(x),)))
+                yield "forward", lambda x: jvp(f, (x,), (torch.ones_like(x),))
 
 
 def _epoch(features: Any, labels: Any, order: Any) -> Any:
@@ -112,3 +124,22 @@ def _epoch(features: Any, labels: Any, order: Any) -> Any:
         ((features[rows] @ w - labels[rows]) ** 2).mean().backward()
         optimizer.step()
     return w.detach()
+
+
+def _epoch_of_compiled_steps() -> Callable[..., Any]:
+    import torch
+
+    def loss(w: Any, features: Any, labels: Any) -> Any:
+        return ((features @ w - labels) ** 2).mean()
+
+    @torch.compile
+    def step(w: Any, features: Any, labels: Any, rows: Any) -> Any:
+        return w - RATE * torch.func.grad(loss)(w, features[rows], labels[rows])
+
+    def epoch(features: Any, labels: Any, order: Any) -> Any:
+        w = torch.zeros(features.shape[1], dtype=torch.float64)
+        for rows in order.reshape(-1, BATCH):
+            w = step(w, features, labels, rows)
+        return w
+
+    return epoch
