@@ -144,13 +144,14 @@ def objective(
         value, model = "total / len(y)", model.function
     lines.append(f"return {value} + penalty(params)" if penalty else f"return {value}")
     text = "def objective(theta, X, y):\n" + "".join(f"    {line}\n" for line in lines)
-    scope = {"model": model, "loss": loss, "penalty": penalty}
+    scope = {"loss": loss, "model": model, "penalty": penalty}
     return _compiled_as(function_from(text, "objective", scope), *(f for f in scope.values() if f))
 
 
 def _compiled_as(function: Any, *parts: Callable[..., Any]) -> Any:
-    """A generated function, named after the first function that it calls, and compiled if they are."""
-    function.__name__ = function.__qualname__ = getattr(parts[0], "__name__", type(parts[0]).__name__)
+    """A generated function, named after the functions that it calls, and compiled if they are."""
+    names = [getattr(part, "__name__", type(part).__name__) for part in parts[:2]]
+    function.__name__ = function.__qualname__ = " of ".join(names)
     if not is_compiled(*parts):
         return function
     from numba import njit

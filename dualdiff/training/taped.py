@@ -84,7 +84,7 @@ def reverse_gradient(f: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarr
     import torch
 
     def gradient(x: np.ndarray) -> np.ndarray:
-        leaf = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        leaf: Any = torch.tensor(x, dtype=torch.float64, requires_grad=True)
         value = f(Taped(leaf))
         if not isinstance(value, Taped):  # a constant
             return np.zeros_like(x)
