@@ -300,11 +300,11 @@ def _iterations(
     function: Any, optimizer: Any, at: _Progress, X: np.ndarray, y: np.ndarray
 ) -> Iterator[tuple[_Progress, str | None]]:
     """The state after each iteration of a method that needs more than gradients, and why there is no other."""
-    for theta, value, state, stopped in iterate(function, optimizer, at.theta, (X, y), at.state):
-        history = at.history if stopped else (*at.history, value)
+    for point, state, stopped in iterate(function, optimizer, at.theta, (X, y), at.state):
+        history = at.history if stopped else (*at.history, point.value)
         if stopped == NOT_FINITE_AT_START:
             stopped += _suspects(X, y)
-        at = at._replace(theta=theta, history=history, state=state)
+        at = at._replace(theta=point.theta, history=history, state=state)
         yield at, stopped
 
 
