@@ -343,6 +343,7 @@ MISTAKES = [
     (lambda: train(epochs=1, batch=10, optimizer=Newton()), ValueError, "Newton takes the whole set"),
     (lambda: train(epochs=1, optimizer="adam"), TypeError, "optimizer must be one of dualdiff.training"),
     (lambda: train(epochs=1, start=0.0), ValueError, "not one number"),
+    (lambda: train(epochs=1, start=[np.zeros(4), np.zeros(2)]), TypeError, "not a list of arrays"),
     (lambda: train(epochs=1, start=()), ValueError, "params is empty"),
     (lambda: train(epochs=1, start=np.array(["a"])), TypeError, "params has dtype"),
     (lambda: train(start=train(epochs=1), epochs=1, seed=1), ValueError, "leave the seed out"),

@@ -35,6 +35,8 @@ class Layout:
         TypeError : they are not real arrays or numbers.
         ValueError : there are none, or one is a single number outside of a tuple.
         """
+        if isinstance(params, list) and any(isinstance(part, np.ndarray) for part in params):
+            raise TypeError("params must be an array or a tuple of arrays and numbers, not a list of arrays")
         is_tuple = isinstance(params, tuple)
         parts = params if is_tuple else (params,)
         names = [f"params[{i}]" for i in range(len(parts))] if is_tuple else ["params"]
