@@ -24,37 +24,46 @@ def regression() -> tuple[np.ndarray, ...]:
 
 
 @njit
-def loss(w, features, labels, rows):
-    """The mean squared error of the samples numbered ``rows``."""
+def loss(w, features, labels):
+    """The mean squared error of some samples."""
     total = 0.0
-    for row in rows:
-        error = -labels[row]
+    for i in range(labels.size):
+        error = -labels[i]
         for k in range(w.size):
-            error += features[row, k] * w[k]
+            error += features[i, k] * w[k]
         total += error * error
-    return total / rows.size
+    return total / labels.size
 
 
 @njit
-def loss_gradient(w, features, labels, rows):
+def loss_gradient(w, features, labels):
     slope = np.zeros_like(w)
-    for row in rows:
-        error = -labels[row]
+    for i in range(labels.size):
+        error = -labels[i]
         for k in range(w.size):
-            error += features[row, k] * w[k]
+            error += features[i, k] * w[k]
         for k in range(w.size):
-            slope[k] += error * features[row, k]
-    return slope * (2 / rows.size)
+            slope[k] += error * features[i, k]
+    return slope * (2 / labels.size)
 
 
 def epoch(slope: Callable[..., Any]) -> Any:
-    """The epoch with a gradient of the loss, all compiled."""
+    """The epoch with a gradient of the loss, all compiled.
+
+    A batch is gathered before it is used: what waits for memory then waits for many samples at once.
+    """
 
     @njit
     def one_epoch(features, labels, order):
         w = np.zeros(features.shape[1])
+        batch, batch_labels = np.empty((BATCH, w.size)), np.empty(BATCH)
         for start in range(0, order.size, BATCH):
-            w -= RATE * slope(w, features, labels, order[start : start + BATCH])
+            for i in range(BATCH):
+                row = order[start + i]
+                for k in range(w.size):
+                    batch[i, k] = features[row, k]
+                batch_labels[i] = labels[row]
+            w -= RATE * slope(w, batch, batch_labels)
         return w
 
     return one_epoch

@@ -140,6 +140,13 @@ def test_train_in_batches_and_a_classifier(capsys):
     assert next(float(line.split()[1]) for line in output if line.startswith("accuracy:")) > 0.97
 
 
+def test_numbers_that_run_away_are_shown_in_powers_of_ten(capsys):
+    pytest.importorskip("sklearn")
+    output = lines(capsys, "train", "--optimizer", "gradient-descent", "--learning-rate", "1e9", "--epochs", "50")
+    assert any("not finite in epoch" in line for line in output)
+    assert max(len(line) for line in output if not line.startswith("stopped")) < 30
+
+
 def test_race(capsys, tmp_path):
     pytest.importorskip("matplotlib")
     file = tmp_path / "paths.png"
@@ -160,6 +167,8 @@ TRAINING_MISTAKES = [
     (["train", "--optimizer", "newton", "--batch-size", "10"], "Newton takes the whole set"),
     (["train", "--data", "breast-cancer", "--optimizer", "gauss-newton"], "take newton"),
     (["train", "--plot", "nowhere/picture.png"], "nowhere/picture.png"),
+    (["train", "--plot", ""], "as in picture.png: '' has none"),
+    (["race", "--steps", "1", "--plot", "rosenbrock"], "as in picture.png: 'rosenbrock' has none"),
     (["race", "ackley"], "argument function: invalid choice"),
     (["race", "--steps", "0"], "steps must be an integer, at least 1"),
 ]

@@ -55,6 +55,30 @@ def test_reverse_mode_is_that_of_pytorch():
         assert row.error < 1e-14
 
 
+def test_reverse_mode_takes_sums_in_a_loop_and_refuses_to_write_into_arrays():
+    pytest.importorskip("torch", reason="PyTorch is what is compared here")
+
+    def loop(x):
+        total = 0.0
+        for i in range(len(x)):
+            total += np.tanh(x[i]) * x[i]
+        return total
+
+    def written(x):
+        y = x * 2.0
+        y += x
+        return np.sum(y)
+
+    assert compare_gradients(loop, np.array([2.0, 5.0]))["reverse mode"].error < 1e-15
+    assert "cannot be written to" in compare_gradients(written, np.array([2.0, 5.0]))["reverse mode"].remark
+
+
+def test_a_step_onto_a_pole_is_infinitely_wrong():
+    errors = step_size_errors(njit(lambda x: np.exp(x[0]) / x[0]), [1.0], [1e-5, 1.0])
+    assert errors.central[0] < 1e-9
+    assert errors.central[1] == np.inf
+
+
 def test_differences_have_a_best_step_and_duals_have_none():
     errors = step_size_errors(example, np.array([2.0, 5.0]))
     for line, best in ((errors.forward, 1e-8), (errors.central, 1e-5)):

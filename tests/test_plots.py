@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from numba import njit
 
 from dualdiff import plots
 from dualdiff.training import TEST_FUNCTIONS, GradientDescent, Newton, descent_path, step_size_errors
@@ -87,6 +88,42 @@ def test_the_tangent_touches():
     gap = np.abs(curve.get_ydata() - line.get_ydata())
     assert abs(curve.get_xdata()[np.argmin(gap)] - 1.0) < 0.01
     np.testing.assert_allclose(np.diff(line.get_ydata()) / np.diff(line.get_xdata()), np.cos(1.0), rtol=1e-9)
+
+
+def test_any_function_of_a_point_is_drawn_where_it_is_finite():
+    # one that cannot be given all points at once, and is NaN on half of the window
+    def f(x):
+        return np.log(x[0]) ** 2 + np.sum(x**2)
+
+    for function in (f, njit(f)):
+        axes = plots.plot_paths(function, {}, ((-1, 3), (-1, 1)), ax=figures.Figure().add_subplot())
+        (contours,) = axes.collections
+        points = np.concatenate([path.vertices for path in contours.get_paths()])
+        assert points[:, 0].min() > 0
+        level, path = contours.levels[9], contours.get_paths()[9]
+        np.testing.assert_allclose([function(point) for point in path.vertices], level, rtol=0.05)
+    axes = plots.plot_tangent(np.log, 1.0, (0.0, 4.0), ax=figures.Figure().add_subplot())
+    assert np.isfinite(axes.get_ylim()).all()
+
+
+def test_losses_that_run_away_and_one_alone_can_be_seen():
+    axes = plots.plot_losses({"away": 10.0 ** np.arange(0, 300, 20), "one": [2.0]}, ax=figures.Figure().add_subplot())
+    away, one = axes.get_lines()
+    assert (axes.get_yscale(), axes.get_ylim()[1] < 1e290, one.get_marker()) == ("log", True, "o")
+    assert np.isfinite(away.get_ydata()).sum() == 13
+
+
+NOTHING_TO_DRAW = [
+    (lambda: plots.plot_losses({}), "no losses"),
+    (lambda: plots.plot_paths(wave, {}), "no paths"),
+    (lambda: plots.plot_paths(lambda x: x[0] / 0.0, {"one": [[1.0, 1.0]]}), "finite nowhere in the window, 0 to 2 by"),
+]
+
+
+@pytest.mark.parametrize(("draw", "message"), NOTHING_TO_DRAW, ids=[message for _, message in NOTHING_TO_DRAW])
+def test_nothing_to_draw_is_told(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

@@ -213,6 +213,27 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_parameters(way):
     assert math.isnan(worse.loss)
 
 
+@pytest.mark.parametrize("optimizer", [Adam(), Newton()], ids=repr)
+def test_what_is_not_finite_in_the_data_is_named(optimizer):
+    labels = Y.copy()
+    labels[7] = np.nan
+    result = fit(plain_linear, squared_error, np.zeros(4), (X, labels), optimizer, epochs=2)
+    assert result.reason.endswith(": there are NaN or infinite numbers in y")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_data_of_other_types_and_layouts_are_taken_as_their_float64(way):
+    model, loss = (njit(plain_linear), compiled_error) if way == "compiled" else WAYS[way]
+    single, labels = X.astype(np.float32), Y.astype(np.float32)
+    expected = fit(model, loss, np.zeros(4), (single.astype(float), labels.astype(float)), Adam(), 10, epochs=2)
+    for inputs, targets in (
+        (single, labels),
+        (np.asfortranarray(single.astype(">f8")), np.repeat(labels, 2)[::2]),
+        (single.tolist(), labels.astype(">f4")),
+    ):
+        assert same(fit(model, loss, np.zeros(4), (inputs, targets), Adam(), 10, epochs=2), expected)
+
+
 def test_keyboard_interrupt_keeps_what_was_learned():
     def interrupting(epoch, loss, params):
         if epoch == 3:
@@ -299,6 +320,11 @@ def test_columns_that_the_loss_knows_of_are_taken():
         np.testing.assert_allclose(np.ravel(got.params), expected.params, rtol=1e-12)
 
 
+def test_a_compiled_product_with_integers_is_told_what_to_write():
+    with pytest.raises(CompilationError, match=r"as in x.astype\(np.float64\)"):
+        fit(njit(plain_linear), compiled_error, np.zeros(4), (X.astype(int), Y), GradientDescent(0.1), epochs=1)
+
+
 def test_a_model_that_cannot_be_compiled_for_its_parameters_is_told_by_its_line():
     with pytest.raises(CompilationError, match=r"test_training.py:\d+: .*matmul"):
         fit(njit(plain_linear), compiled_error, (np.zeros(4), 0.0), (X, Y), GradientDescent(0.1), epochs=1)
@@ -317,6 +343,7 @@ MISTAKES = [
     (lambda: train(epochs=1, batch=10, optimizer=Newton()), ValueError, "Newton takes the whole set"),
     (lambda: train(epochs=1, optimizer="adam"), TypeError, "optimizer must be one of dualdiff.training"),
     (lambda: train(epochs=1, start=0.0), ValueError, "not one number"),
+    (lambda: train(epochs=1, start=[np.zeros(4), np.zeros(2)]), TypeError, "not a list of arrays"),
     (lambda: train(epochs=1, start=()), ValueError, "params is empty"),
     (lambda: train(epochs=1, start=np.array(["a"])), TypeError, "params has dtype"),
     (lambda: train(start=train(epochs=1), epochs=1, seed=1), ValueError, "leave the seed out"),
@@ -324,7 +351,12 @@ MISTAKES = [
     (lambda: fit(plain_linear, squared_error, np.zeros(4), (X, Y[:5]), Adam(), epochs=1), ValueError, "same number"),
     (lambda: fit(plain_linear, squared_error, np.zeros(4), X, Adam(), epochs=1), TypeError, "(X, y)"),
     (lambda: fit(plain_linear, compiled_error, np.zeros(4), (X, Y), Adam(), epochs=1), TypeError, "is not: compile"),
-    (lambda: fit(plain_linear, lambda p, y: p - y, np.zeros(4), (X, Y), Adam(), epochs=1), ValueError, "jacobian"),
+    (lambda: fit(plain_linear, lambda p, y: p - y, np.zeros(4), (X, Y), Adam(), epochs=1), ValueError, "take its mean"),
+    (lambda: fit(None, squared_error, np.zeros(4), (X, Y), Adam(), epochs=1), TypeError, "model must be a function"),
+    (lambda: train(epochs=1, callback=3), TypeError, "callback must be a function, not int"),
+    (lambda: fit(plain_linear, squared_error, np.zeros(4), (X[:0], Y[:0]), Adam(), epochs=1), ValueError, "no samples"),
+    (lambda: predict(plain_linear, np.zeros(4), np.ma.ones((3, 4))), TypeError, "X is a masked array"),
+    (lambda: predict(plain_linear, np.zeros(4), np.full((3, 4), "a")), TypeError, "X must hold real numbers"),
     (lambda: least_squares(lambda p: p @ p, np.ones(3)), ValueError, "need an array of residuals"),
     (lambda: least_squares(lambda p: p, np.ones(2), (), Newton()), TypeError, "solver must be"),
     (lambda: least_squares(lambda p: p, np.ones(2)).covariance, ValueError, "tell nothing"),

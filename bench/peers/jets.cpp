@@ -257,13 +257,18 @@ extern "C" void epoch(const double* features, const double* labels, const long* 
                       double* w) {
   constexpr int N = 10;
   using Jet = ceres::Jet<double, N>;
+  std::vector<double> rows(N * batch), targets(batch);
   for (long start = 0; start < n; start += batch) {
+    for (long i = 0; i < batch; ++i) {  // all samples of a batch at once, so that memory is waited for once
+      const long from = order[start + i];
+      for (int k = 0; k < N; ++k) rows[N * i + k] = features[N * from + k];
+      targets[i] = labels[from];
+    }
     Jet lifted[N], total(0.0);
     for (int k = 0; k < N; ++k) lifted[k] = Jet(w[k], k);
-    for (long i = start; i < start + batch; ++i) {
-      const double* row = features + N * order[i];
-      Jet error(-labels[order[i]]);
-      for (int k = 0; k < N; ++k) error += row[k] * lifted[k];
+    for (long i = 0; i < batch; ++i) {
+      Jet error(-targets[i]);
+      for (int k = 0; k < N; ++k) error += rows[N * i + k] * lifted[k];
       total += error * error;
     }
     for (int k = 0; k < N; ++k) w[k] -= rate * total.v[k] / batch;

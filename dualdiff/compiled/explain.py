@@ -56,6 +56,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "a loop over arrays of floats and arrays of duals has no one type: write out its passes",
     ),
     (
+        r"^(dot|matmul)\(.*array\((?!float64)",
+        "Numba multiplies arrays of one type only: make both float64, as in x.astype(np.float64)",
+    ),
+    (
         r"Function\(<(ufunc|function|built-in function|class)",
         "that function has no derivative here for these arguments: write the line with functions that dualdiff.rules "
         "knows or with loops",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import time
 from collections.abc import Callable
@@ -208,7 +209,10 @@ def symbolic_gradient(f: Callable[[Any], Any], n: int) -> Gradient:
 
 @dataclass(frozen=True)
 class StepErrors:
-    """Relative errors of a derivative by the step of the differences, and that of dual numbers, which has no step."""
+    """Relative errors of a derivative by the step of the differences, and that of dual numbers, which has no step.
+
+    Where a step leads to a point at which f raises an ``ArithmeticError``, the error is infinite.
+    """
 
     steps: np.ndarray
     forward: np.ndarray
@@ -247,7 +251,12 @@ def step_size_errors(f: Callable[[Any], Any], x: Any, steps: Any = None) -> Step
     def off(result: Any) -> float:
         return float(np.max(np.abs(result - truth)) / largest)
 
-    with np.errstate(all="ignore"):  # large steps may leave the domain
-        forward = np.array([off(forward_differences(f, x, h)) for h in steps])
-        central = np.array([off(central_differences(f, x, h)) for h in steps])
+    def errors(differences: Callable[..., np.ndarray]) -> np.ndarray:
+        result = np.full(steps.shape, np.inf)
+        for k, step in enumerate(steps):
+            with np.errstate(all="ignore"), contextlib.suppress(ArithmeticError):  # large steps may leave the domain
+                result[k] = off(differences(f, x, step))
+        return result
+
+    forward, central = errors(forward_differences), errors(central_differences)
     return StepErrors(steps, forward, central, off(gradient(f)(x)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,13 +143,18 @@ def _report(task: Task, data: Data, result: Fit, least_squares: bool) -> str:
     shown = np.unique(np.geomspace(1, result.epochs, 10).astype(int)) if result.epochs else ()
     lines = ["epoch  loss"]
     lines += [f"{k:5d}  {losses[k - 1]:.6g}" for k in shown]
-    prediction = predict(linear, result, data.X)
-    lines += ["", f"stopped: {result.reason}", f"{task.score_name}: {task.score(prediction, data.y):.4f}", ""]
+    score = task.score(predict(linear, result, data.X), data.y)
+    lines += ["", f"stopped: {result.reason}", f"{task.score_name}: {_shown(score, 4)}", ""]
     weights, intercept = result.params
     named = [*zip(data.names, weights, strict=True), ("intercept", intercept)]
     width = max(len(name) for name, _ in named)
-    lines += [f"{name:<{width}}  {float(value): .6f}" for name, value in named]
+    lines += [f"{name:<{width}}  {_shown(value, 6):>9}" for name, value in named]
     return "\n".join(lines)
+
+
+def _shown(number: float, places: int) -> str:
+    """With so many decimal places; a number that has run away, in powers of ten."""
+    return f"{number:.{places}{'f' if abs(number) < 1e6 else 'e'}}"
 
 
 # --- the command line -------------------------------------------------------------------------
@@ -171,7 +177,7 @@ def train_command(parser: Any, arguments: Sequence[str]) -> str:
         result, table = train(
             options.data, options.optimizer, options.epochs, options.batch_size, options.learning_rate, options.seed
         )
-        if options.plot:
+        if options.plot is not None:
             _save(options.plot, lambda ax: plots.plot_losses({options.optimizer: result}, ax=ax))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
@@ -189,7 +195,7 @@ def race_command(parser: Any, arguments: Sequence[str]) -> str:
     options = parser.parse_args(arguments)
     try:
         outcome = race(options.function, steps=options.steps)
-        if options.plot:
+        if options.plot is not None:
             _save(options.plot, lambda ax: _plot_race(outcome, ax))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
@@ -210,6 +216,8 @@ def _save(file: str, draw: Callable[[Any], Any]) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('pictures are drawn by matplotlib: pip install "numba-dualdiff[plot]"') from error
+    if not Path(file).suffix:
+        raise ValueError(f"the suffix of a picture's name says its format, as in picture.png: {file!r} has none")
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure.add_subplot())

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import value_and_gradient
+from ..inputs import is_masked
 from .checks import as_count
 from .epochs import NOT_FINITE, epoch_of
 from .optimizers import Optimizer, State
 from .parameters import Layout, Parameters, PerSample, is_compiled, objective
-from .solvers import LeastSquaresSolver, Solver, iterate
+from .solvers import NOT_FINITE_AT_START, LeastSquaresSolver, Solver, iterate
 
 WIDEST = 32
 """Tangents that travel in one pass of a compiled fit, at most."""
@@ -84,7 +85,8 @@ def fit(
     params : where to start: an array of any shape, or a tuple of arrays and numbers. Or an earlier
         ``Fit``, which is resumed: with the same data and optimizer, the result has the bits of one that
         was never interrupted.
-    data : inputs and labels (X, y), arrays whose first axis counts the samples.
+    data : inputs and labels (X, y), arrays whose first axis counts the samples. Floating-point numbers become
+        float64, integers stay integers, for they may be indices.
     optimizer : one of this package's.
     batch_size : samples per step: None for the whole set, 1 for stochastic gradient descent, a number between
         for mini-batches. Batches are drawn without replacement, in a new order each epoch.
@@ -103,9 +105,10 @@ def fit(
 
     Raises
     ------
-    TypeError : model, loss and penalty are not functions, or some are compiled and others are not.
-    ValueError : a wrong number, shape or batch size, what is resumed belongs to another optimizer, or the loss pairs
-        each prediction with all labels, because one of them is a column.
+    TypeError : model, loss, callback or penalty is no function, some are compiled and others are not, or the data
+        are no real numbers.
+    ValueError : a wrong number, shape or batch size, a loss that is not one number, what is resumed belongs to another
+        optimizer, or the loss pairs each prediction with all labels, because one of them is a column.
     CompilationError : the ``@njit`` functions cannot be compiled for duals.
 
     >>> import numpy as np
@@ -124,6 +127,7 @@ def fit(
     >>> float(predict(line, result.params, 2.0).round(6))
     7.0
     """
+    _check_functions({"model": model, "loss": loss}, {"callback": callback, "penalty": penalty})
     X, y = _as_data(data)
     epochs = as_count(epochs, "epochs")
     if isinstance(params, Fit) and seed is not None:
@@ -179,24 +183,41 @@ def predict(model: Callable[[Parameters, Any], Any], params: Parameters | Fit, X
     """
     params = params.params if isinstance(params, Fit) else params
     layout = Layout.of(params)
-    return model(layout.unflat(layout.flat(params)), _as_array(X))
+    return model(layout.unflat(layout.flat(params)), _as_array(X, "X"))
 
 
-def _as_array(x: Any) -> np.ndarray:
-    """Numbers as a contiguous array."""
+def _check_functions(needed: dict[str, Any], optional: dict[str, Any]) -> None:
+    given = {name: f for name, f in optional.items() if f is not None}
+    for name, f in {**needed, **given}.items():
+        if not callable(f):
+            raise TypeError(f"{name} must be a function, not {type(f).__name__}")
+
+
+def _as_array(x: Any, name: str) -> np.ndarray:
+    """Numbers as a contiguous, native array, floating ones as float64: Numba multiplies arrays of one type only."""
+    if is_masked(x):
+        raise TypeError(f"{name} is a masked array: pass its data, or x.filled(...)")
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"data must be real numbers, not {array.dtype}")
-    return np.ascontiguousarray(array) if array.ndim else array
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    return np.require(array, np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("="), "CA")
 
 
 def _as_data(data: Any) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError("data must be a tuple of inputs and labels: (X, y)")
-    X, y = map(_as_array, data)
-    if not X.ndim or not y.ndim or len(X) != len(y) or not len(X):
+    X, y = map(_as_array, data, "Xy")
+    if not X.ndim or not y.ndim or len(X) != len(y):
         raise ValueError(f"data must have the same number of samples: X has shape {X.shape}, y has {y.shape}")
+    if not len(X):
+        raise ValueError(f"there are no samples: X has shape {X.shape}, y has {y.shape}")
     return X, y
+
+
+def _suspects(X: np.ndarray, y: np.ndarray) -> str:
+    """What in the data may be why a loss is not finite."""
+    names = [name for name, part in (("X", X), ("y", y)) if not np.isfinite(part).all()]
+    return f": there are NaN or infinite numbers in {' and '.join(names)}" if names else ""
 
 
 def _check_pairing(model: Any, loss: Any, params: Any, X: np.ndarray, y: np.ndarray) -> None:
@@ -247,16 +268,27 @@ def _epochs(
         try:
             value, made = epoch(memory, good, count, *fixed, *numbers)
         except Exception as error:
-            if _is_refused(error):  # the derivative of the objective alone says it in terms of the user's code
-                value_and_gradient(function)(at.theta, X, y)
+            if isinstance(error, ValueError) or _is_refused(error):
+                _explain(function, at.theta, X, y)
             raise
         if made == NOT_FINITE:
-            stopped = f"the loss or the parameters were not finite in epoch {len(at.history) + 1}"
+            stopped = f"the loss or the parameters were not finite in epoch {len(at.history) + 1}{_suspects(X, y)}"
             yield at._replace(theta=memory[0].copy(), state=State(count, memory[1:].copy())), stopped
         count = made
         state = State(count, memory[1:].copy())
         at = _Progress(memory[0].copy(), (*at.history, float(value)), state, rng.bit_generator.state)
         yield at, None
+
+
+def _explain(function: Any, *args: Any) -> None:
+    """Raise what says why an epoch fails in terms of the user's code, if the derivative of the objective does."""
+    try:
+        value_and_gradient(function)(*args)
+    except ValueError as error:
+        shape = np.shape(function(*args))
+        if shape:
+            raise ValueError(f"the loss must be one number, not an array of shape {shape}: take its mean") from error
+        raise
 
 
 def _is_refused(error: Exception) -> bool:
@@ -268,9 +300,11 @@ def _iterations(
     function: Any, optimizer: Any, at: _Progress, X: np.ndarray, y: np.ndarray
 ) -> Iterator[tuple[_Progress, str | None]]:
     """The state after each iteration of a method that needs more than gradients, and why there is no other."""
-    for theta, value, state, stopped in iterate(function, optimizer, at.theta, (X, y), at.state):
-        history = at.history if stopped else (*at.history, value)
-        at = at._replace(theta=theta, history=history, state=state)
+    for point, state, stopped in iterate(function, optimizer, at.theta, (X, y), at.state):
+        history = at.history if stopped else (*at.history, point.value)
+        if stopped == NOT_FINITE_AT_START:
+            stopped += _suspects(X, y)
+        at = at._replace(theta=point.theta, history=history, state=state)
         yield at, stopped
 
 

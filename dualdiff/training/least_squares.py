@@ -10,7 +10,7 @@ import numpy as np
 
 from .checks import as_count, check_fraction, check_positive
 from .parameters import Layout, Parameters, of_flat
-from .solvers import TOO_FLAT_TO_TELL, Evaluate, LeastSquaresSolver, Residuals, iterate
+from .solvers import TOO_FLAT_TO_TELL, Evaluate, LeastSquaresSolver, Residuals, iterate, norm
 
 SMALL_REDUCTION = "converged: the sum of squares can hardly be reduced"
 SMALL_REGION = "converged: the trust region is small"
@@ -64,20 +64,20 @@ class LevenbergMarquardt(LeastSquaresSolver):
         """A step from ``at``, in the region ``state``; None before the first."""
         columns = np.linalg.norm(at.jacobian, axis=0)
         region = self._region(at.theta, columns, state)
-        norm = float(np.linalg.norm(at.residuals))
-        if norm == 0.0:
+        height = norm(at.residuals)
+        if height == 0.0:
             return at, region, NO_RESIDUALS
-        cosines = np.abs(at.jacobian.T @ (at.residuals / norm)) / np.where(columns > 0, columns, 1.0)
+        cosines = np.abs(at.jacobian.T @ (at.residuals / height)) / np.where(columns > 0, columns, 1.0)
         if cosines.max() <= self.angle_tolerance:
             return at, region, ORTHOGONAL
 
         scaled, lagrange = _within(at.jacobian / region.scale, at.residuals, region.radius)
-        length = float(np.linalg.norm(scaled))
+        length = norm(scaled)
         there = evaluate(at.theta + scaled / region.scale)
         # relative to the sum of squares: what the step brought, and what the linear model said
-        linear = float(np.sum((at.jacobian @ (scaled / region.scale)) ** 2)) / norm**2
-        damping = lagrange * length**2 / norm**2
-        actual = 1 - there.value / norm**2 if there.is_finite and there.value < 100 * norm**2 else -1.0
+        linear = (norm(at.jacobian @ (scaled / region.scale)) / height) ** 2
+        damping = lagrange * length**2 / height**2
+        actual = 1 - there.value / height**2 if there.is_finite and there.value < 100 * height**2 else -1.0
         predicted = linear + 2 * damping
         ratio = actual / predicted if predicted > 0 else 0.0
         if max(abs(actual), predicted) <= TOO_FLAT_TO_TELL:
@@ -94,7 +94,7 @@ class LevenbergMarquardt(LeastSquaresSolver):
             at = there
         if max(abs(actual), predicted) <= TOO_FLAT_TO_TELL and predicted <= self.reduction_tolerance:
             return at, region, SMALL_REDUCTION
-        if radius <= self.step_tolerance * np.linalg.norm(region.scale * at.theta):
+        if radius <= self.step_tolerance * norm(region.scale * at.theta):
             return at, region, SMALL_REGION
         return at, region, None
 
@@ -104,7 +104,7 @@ class LevenbergMarquardt(LeastSquaresSolver):
                 raise ValueError("this is not the state of LevenbergMarquardt")
             return Region(before.radius, np.maximum(before.scale, columns))
         scale = np.where(columns > 0, columns, 1.0)
-        return Region(self.factor * (float(np.linalg.norm(scale * theta)) or 1.0), scale)
+        return Region(self.factor * (norm(scale * theta) or 1.0), scale)
 
 
 def _within(jacobian: np.ndarray, residuals: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
@@ -118,10 +118,10 @@ def _within(jacobian: np.ndarray, residuals: np.ndarray, radius: float) -> tuple
 
     def step(multiplier: float) -> tuple[np.ndarray, float]:
         p = s * b / (s**2 + multiplier)
-        return p, float(np.linalg.norm(p))
+        return p, norm(p)
 
     full_rank = len(s) == jacobian.shape[1] and s[-1] > s[0] * max(jacobian.shape) * np.finfo(float).eps
-    low, high = 0.0, float(np.linalg.norm(s * b)) / radius
+    low, high = 0.0, norm(s * b) / radius
     if full_rank:
         p, length = step(0.0)
         if length <= 1.1 * radius:
@@ -213,14 +213,13 @@ def least_squares(
     layout = Layout.of(params)
     function = of_flat(residuals, layout, len(data))
     most = as_count(iterations, "iterations")
-    theta, history, reason = layout.flat(params), [], "all iterations are done"
-    for at_theta, value, _, stopped in iterate(function, solver, theta, data):
-        theta = at_theta
+    history: list[float] = []
+    reason = "all iterations are done"
+    for at, _, stopped in iterate(function, solver, layout.flat(params), data):
         if stopped is not None:
             reason = stopped
             break
-        history.append(value)
+        history.append(at.value)
         if len(history) == most:
             break
-    at = solver.evaluation(function, data)(theta)
-    return LeastSquares(layout.unflat(theta), at.residuals, at.jacobian, np.array(history), reason)
+    return LeastSquares(layout.unflat(at.theta), at.residuals, at.jacobian, np.array(history), reason)

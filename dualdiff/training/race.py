@@ -104,10 +104,10 @@ def descent_path(f: Callable[[Any], Any], start: Any, optimizer: Any, steps: int
     as_count(steps, "steps")
     path = [theta]
     if isinstance(optimizer, Solver):
-        for point, _, _, stopped in iterate(f, optimizer, theta, ()):
+        for point, _, stopped in iterate(f, optimizer, theta, ()):
             if stopped is not None or len(path) > steps:
                 break
-            path.append(point)
+            path.append(point.theta)
         return np.array(path)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be one of dualdiff.training, not {type(optimizer).__name__}")

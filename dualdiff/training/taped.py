@@ -24,6 +24,9 @@ class Taped(NDArrayOperatorsMixin):
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         if method != "__call__":
             raise TypeError(f"PyTorch has no {function.__name__}.{method}")
+        for out in kwargs.pop("out", ()):  # total += x: a number is replaced, not written to
+            if out.ndim:
+                raise TypeError("an array on PyTorch's tape cannot be written to: write y = y + x for y += x")
         return _call(function.__name__, args, kwargs, numbers=True)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -84,7 +87,7 @@ def reverse_gradient(f: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarr
     import torch
 
     def gradient(x: np.ndarray) -> np.ndarray:
-        leaf = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        leaf: Any = torch.tensor(x, dtype=torch.float64, requires_grad=True)
         value = f(Taped(leaf))
         if not isinstance(value, Taped):  # a constant
             return np.zeros_like(x)
