@@ -29,21 +29,24 @@ PROGRAM = """
 import sys
 import numpy as np
 sys.path.insert(0, {folder!r})
-from user import f
+import user
 from dualdiff import gradient
 from dualdiff.compiled.transforms import CompiledTransform
 if {forbid}:
     def check(self, argtypes, wide):
         raise AssertionError("compiled again")
     CompiledTransform.check = check
-print(gradient(f)(np.array([2.0, 5.0])).tolist())
+print(gradient(user.f)(np.array([2.0, 5.0])).tolist())
+if {then!r}:
+    exec({then!r}, user.__dict__)
+    print(gradient(user.f)(np.array([2.0, 5.0])).tolist())
 """
 
 
-def run(folder: Path, *, scale: float = 1.0, forbid: bool = False) -> str:
-    (folder / "user.py").write_text(MODULE.format(scale=scale))
+def run(folder: Path, *, module: str = MODULE, scale: float = 1.0, forbid: bool = False, then: str = "") -> str:
+    (folder / "user.py").write_text(module.format(scale=scale))
     environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    program = PROGRAM.format(folder=str(folder), forbid=forbid)
+    program = PROGRAM.format(folder=str(folder), forbid=forbid, then=then)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     return done.stdout.strip() or done.stderr
 
@@ -86,22 +89,37 @@ def test_nothing_is_written_unless_asked_for(tmp_path: Path, monkeypatch: pytest
 RECURSIVE = """
 from numba import njit
 
+START = {scale}
+
+@njit
+def even(x, n: int) -> float:
+    if n == 0:
+        return START
+    return x * odd(x, n - 1)
+
+@njit
+def odd(x, n: int) -> float:
+    if n == 0:
+        return START
+    return x * even(x, n - 1)
+
 @njit
 def power(x, n):
     if n == 0:
-        return 1.0
+        return START
     return x * power(x, n - 1)
 
 @njit
 def f(x):
-    return power(x[0], 3) + x[1]
+    return power(x[0], 2) * power(x[0], 1) + even(x[1], 2)
 """
 
 
-def test_a_recursive_function_is_not_kept(tmp_path: Path) -> None:
-    program = PROGRAM.format(folder=str(tmp_path), forbid=False)
-    (tmp_path / "user.py").write_text(RECURSIVE)
-    environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-        assert done.stdout.strip() == "[12.0, 1.0]", done.stderr
+def test_recursive_functions_are_kept_and_not_mistaken_for_others_of_their_name(tmp_path: Path) -> None:
+    """In the last process the same name stands for a function compiled there, and for one loaded from disk."""
+    once = run(tmp_path, module=RECURSIVE)
+    assert once == "[12.0, 10.0]"
+    assert run(tmp_path, module=RECURSIVE, forbid=True) == once
+    twice = run(tmp_path, module=RECURSIVE, scale=2.0, then=RECURSIVE.format(scale=1.0))
+    assert twice.splitlines() == ["[48.0, 20.0]", once]
+    assert len(entries(tmp_path)) == 2

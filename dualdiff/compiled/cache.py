@@ -76,7 +76,7 @@ def load(place: Path, key: str) -> Any:
 
 
 def save(place: Path, key: str, result: Any) -> None:
-    """Keep a compiled driver, unless its code holds addresses of this process, as that of recursive functions does."""
+    """Keep a compiled driver, unless its code holds addresses of this process."""
     if result.library.has_dynamic_globals or calls_by_name(result.library):
         return
     payload = serialize.dumps(result._reduce())
