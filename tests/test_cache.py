@@ -24,29 +24,39 @@ def f(x):
     return helper(x) + x[0] * x[1]
 """
 
-# In the second process nothing may be compiled: there check() fails.
+# In the second process nothing may be compiled: there compiled_entry() fails.
 PROGRAM = """
 import sys
 import numpy as np
 sys.path.insert(0, {folder!r})
 import user
-from dualdiff import gradient
-from dualdiff.compiled.transforms import CompiledTransform
+from dualdiff import gradient, vmap
+from dualdiff.compiled import batches, drivers
 if {forbid}:
-    def check(self, argtypes, wide):
+    def compiled_entry(function, argtypes, name, nogil):
         raise AssertionError("compiled again")
-    CompiledTransform.check = check
-print(gradient(user.f)(np.array([2.0, 5.0])).tolist())
+    batches.compiled_entry = drivers.compiled_entry = compiled_entry
+print(({expression}).tolist())
 if {then!r}:
     exec({then!r}, user.__dict__)
-    print(gradient(user.f)(np.array([2.0, 5.0])).tolist())
+    print(({expression}).tolist())
 """
 
+GRADIENT = "gradient(user.f)(np.array([2.0, 5.0]))"
 
-def run(folder: Path, *, module: str = MODULE, scale: float = 1.0, forbid: bool = False, then: str = "") -> str:
+
+def run(
+    folder: Path,
+    *,
+    module: str = MODULE,
+    scale: float = 1.0,
+    forbid: bool = False,
+    then: str = "",
+    expression: str = GRADIENT,
+) -> str:
     (folder / "user.py").write_text(module.format(scale=scale))
     environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    program = PROGRAM.format(folder=str(folder), forbid=forbid, then=then)
+    program = PROGRAM.format(folder=str(folder), forbid=forbid, then=then, expression=expression)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     return done.stdout.strip() or done.stderr
 
@@ -123,3 +133,21 @@ def test_recursive_functions_are_kept_and_not_mistaken_for_others_of_their_name(
     twice = run(tmp_path, module=RECURSIVE, scale=2.0, then=RECURSIVE.format(scale=1.0))
     assert twice.splitlines() == ["[48.0, 20.0]", once]
     assert len(entries(tmp_path)) == 2
+
+
+SAMPLES = "np.array([[2.0, 5.0], [4.0, 1.0]])"
+BATCHES = f"np.stack([vmap(gradient(user.f))({SAMPLES}), vmap(user.same)({SAMPLES})])"
+
+
+def test_batches_are_kept_too(tmp_path: Path) -> None:
+    first = run(tmp_path, module=MODULE + SAME, expression=BATCHES)
+    assert first == "[[[5.5, 2.0], [1.25, 4.0]], [[2.0, 5.0], [4.0, 1.0]]]"
+    assert len(entries(tmp_path)) == 2
+    assert run(tmp_path, module=MODULE + SAME, expression=BATCHES, forbid=True) == first
+
+
+SAME = """
+@njit
+def same(x):
+    return x * SCALE
+"""
