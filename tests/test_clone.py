@@ -1143,6 +1143,21 @@ def while_with_a_tolerance(x):
 
 
 @squares
+def numbers_that_are_swapped_and_passed_on(x):
+    out = np.zeros(4)
+    for i in range(4):
+        for _ in range(2):
+            a = x[i]
+            b = 1.0
+            for _ in range(3):
+                store_at(out, i, square(a) * square(b))
+                before = a
+                a = b
+                b = before
+    return out
+
+
+@squares
 def breaks_and_continues(x):
     out = np.zeros(4)
     for i in range(10):

@@ -326,17 +326,20 @@ class Activity:
 
     # --- names
 
-    def callee(self, func: Any) -> Any:
+    def callee(self, func: Any, visited: frozenset[str] = frozenset()) -> Any:
         """The Python object that a variable stands for, if it is a global or a constant of a closure."""
+        if func.name in visited:  # variables that are swapped stand for each other
+            return None
+        visited |= {func.name}
         for value in self.sources.get(func.name, []):
             if isinstance(value, (ir.Global, ir.FreeVar)):
                 return value.value
             if isinstance(value, ir.Arg):
                 return self.functions.get(value.index)
             if isinstance(value, ir.Var):
-                return self.callee(value)
+                return self.callee(value, visited)
             if isinstance(value, ir.Expr) and value.op == "getattr":
-                owner = self.callee(value.value)
+                owner = self.callee(value.value, visited)
                 return getattr(owner, value.attr, None) if owner is not None else None
         return None
 
