@@ -24,26 +24,39 @@ def f(x):
     return helper(x) + x[0] * x[1]
 """
 
-# In the second process nothing may be compiled: there check() fails.
+# In the second process nothing may be compiled: there compiled_entry() fails.
 PROGRAM = """
 import sys
 import numpy as np
 sys.path.insert(0, {folder!r})
-from user import f
-from dualdiff import gradient
-from dualdiff.compiled.transforms import CompiledTransform
+import user
+from dualdiff import gradient, vmap
+from dualdiff.compiled import batches, drivers
 if {forbid}:
-    def check(self, argtypes, wide):
+    def compiled_entry(function, argtypes, name, nogil):
         raise AssertionError("compiled again")
-    CompiledTransform.check = check
-print(gradient(f)(np.array([2.0, 5.0])).tolist())
+    batches.compiled_entry = drivers.compiled_entry = compiled_entry
+print(({expression}).tolist())
+if {then!r}:
+    exec({then!r}, user.__dict__)
+    print(({expression}).tolist())
 """
 
+GRADIENT = "gradient(user.f)(np.array([2.0, 5.0]))"
 
-def run(folder: Path, *, scale: float = 1.0, forbid: bool = False) -> str:
-    (folder / "user.py").write_text(MODULE.format(scale=scale))
+
+def run(
+    folder: Path,
+    *,
+    module: str = MODULE,
+    scale: float = 1.0,
+    forbid: bool = False,
+    then: str = "",
+    expression: str = GRADIENT,
+) -> str:
+    (folder / "user.py").write_text(module.format(scale=scale))
     environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    program = PROGRAM.format(folder=str(folder), forbid=forbid)
+    program = PROGRAM.format(folder=str(folder), forbid=forbid, then=then, expression=expression)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     return done.stdout.strip() or done.stderr
 
@@ -86,22 +99,55 @@ def test_nothing_is_written_unless_asked_for(tmp_path: Path, monkeypatch: pytest
 RECURSIVE = """
 from numba import njit
 
+START = {scale}
+
+@njit
+def even(x, n: int) -> float:
+    if n == 0:
+        return START
+    return x * odd(x, n - 1)
+
+@njit
+def odd(x, n: int) -> float:
+    if n == 0:
+        return START
+    return x * even(x, n - 1)
+
 @njit
 def power(x, n):
     if n == 0:
-        return 1.0
+        return START
     return x * power(x, n - 1)
 
 @njit
 def f(x):
-    return power(x[0], 3) + x[1]
+    return power(x[0], 2) * power(x[0], 1) + even(x[1], 2)
 """
 
 
-def test_a_recursive_function_is_not_kept(tmp_path: Path) -> None:
-    program = PROGRAM.format(folder=str(tmp_path), forbid=False)
-    (tmp_path / "user.py").write_text(RECURSIVE)
-    environment = {**os.environ, "DUALDIFF_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-        assert done.stdout.strip() == "[12.0, 1.0]", done.stderr
+def test_recursive_functions_are_kept_and_not_mistaken_for_others_of_their_name(tmp_path: Path) -> None:
+    """In the last process the same name stands for a function compiled there, and for one loaded from disk."""
+    once = run(tmp_path, module=RECURSIVE)
+    assert once == "[12.0, 10.0]"
+    assert run(tmp_path, module=RECURSIVE, forbid=True) == once
+    twice = run(tmp_path, module=RECURSIVE, scale=2.0, then=RECURSIVE.format(scale=1.0))
+    assert twice.splitlines() == ["[48.0, 20.0]", once]
+    assert len(entries(tmp_path)) == 2
+
+
+SAMPLES = "np.array([[2.0, 5.0], [4.0, 1.0]])"
+BATCHES = f"np.stack([vmap(gradient(user.f))({SAMPLES}), vmap(user.same)({SAMPLES})])"
+
+
+def test_batches_are_kept_too(tmp_path: Path) -> None:
+    first = run(tmp_path, module=MODULE + SAME, expression=BATCHES)
+    assert first == "[[[5.5, 2.0], [1.25, 4.0]], [[2.0, 5.0], [4.0, 1.0]]]"
+    assert len(entries(tmp_path)) == 2
+    assert run(tmp_path, module=MODULE + SAME, expression=BATCHES, forbid=True) == first
+
+
+SAME = """
+@njit
+def same(x):
+    return x * SCALE
+"""

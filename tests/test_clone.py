@@ -534,6 +534,51 @@ def array_in_a_list(x):
     return rows[1]
 
 
+@squares
+def array_in_each_item_of_a_comprehension(x):
+    rows = [np.zeros(2) for _ in range(2)]
+    for i in range(4):
+        rows[i // 2][i % 2] = x[i] * x[i]
+    return np.concatenate((rows[0], rows[1]))
+
+
+@squares
+def array_appended_before_one_of_duals(x):
+    rows = []
+    rows.append(np.ones(4))
+    alias = rows
+    alias.append(x * x)
+    return rows[1] * rows[0]
+
+
+@squares
+def array_by_arithmetic_in_a_list_with_one_of_duals(x):
+    out = np.ones(4)
+    for row in [2.0 * WEIGHTS, x * x, 0.5 / WEIGHTS]:
+        out *= row
+    return out
+
+
+@squares
+def array_of_lists_of_which_one_is_without_duals(x):
+    return np.array([[x[0], x[1], x[2], x[3]], [1.0, 1.0, 1.0, 1.0]])[0] * x
+
+
+@squares
+def array_in_a_named_tuple(x):
+    state = Pair(np.zeros(2), second=np.zeros(2))
+    for i in range(2):
+        state.first[i] = x[i] * x[i]
+        state.second[i] = x[i + 2] * x[i + 2]
+    return np.concatenate((state.first, state.second))
+
+
+@squares
+def array_arange_of_duals(x):
+    steps = np.arange(x[0], 4 * x[0], x[0])
+    return steps[0] * x * x / x[0]
+
+
 # --- how duals get there --------------------------------------------------------------------
 
 
@@ -650,6 +695,24 @@ def stored_through_flat(x):
     for i in range(4):
         out.flat[i] = x[i] * x[i]
     return out.reshape(4)
+
+
+@squares
+def stored_through_a_flipped_view(x):
+    out = np.zeros(4)
+    backwards = np.flip(out)
+    for i in range(4):
+        backwards[3 - i] = x[i] * x[i]
+    return out
+
+
+@squares
+def stored_through_parts(x):
+    out = np.zeros(4)
+    low, high = np.split(out, 2)
+    low[:] = x[:2] * x[:2]
+    high[:] = x[2:] * x[2:]
+    return out
 
 
 @squares
@@ -1043,6 +1106,32 @@ def slice_object(x):
 
 
 @squares
+def iterators_of_numpy_after_other_loops(x):
+    out = x.copy()
+    for i, v in np.ndenumerate(x):
+        out[i] *= v
+    total = 0.0
+    for v in x[::-1]:
+        total += v
+    for v in np.nditer(x):
+        total -= v.item()
+    return out + total
+
+
+@squares
+def lists_of_lists(x):
+    rows = [[0.0 for _ in range(2)] for _ in range(2)]
+    for i in range(4):
+        rows[i // 2][i % 2] = x[i] * x[i]
+    return np.array([rows[0][0], rows[0][1], rows[1][0], rows[1][1]])
+
+
+@squares
+def texts_of_numbers(x):
+    return x * x * len(str(x[0])) / len(str(0.5))
+
+
+@squares
 def while_with_a_tolerance(x):
     out = np.zeros(4)
     for i in range(4):
@@ -1050,6 +1139,21 @@ def while_with_a_tolerance(x):
         while abs(root * root - x[i] ** 4) > 1e-13 * x[i] ** 4:
             root = 0.5 * (root + x[i] ** 4 / root)
         out[i] = 0.5 * (root + x[i] ** 4 / root)
+    return out
+
+
+@squares
+def numbers_that_are_swapped_and_passed_on(x):
+    out = np.zeros(4)
+    for i in range(4):
+        for _ in range(2):
+            a = x[i]
+            b = 1.0
+            for _ in range(3):
+                store_at(out, i, square(a) * square(b))
+                before = a
+                a = b
+                b = before
     return out
 
 

@@ -108,6 +108,12 @@ def complex_cells(x: Any) -> Any:
     return cells[0].real
 
 
+def complex_array_in_place(x: Any) -> Any:
+    cells = np.zeros(2, np.complex128)
+    cells += x[0]  # fails
+    return cells[0].real
+
+
 def object_mode(x: Any) -> Any:
     y = x[0]
     with objmode(z="float64"):  # fails
@@ -161,6 +167,7 @@ CASES = {
     complex_in_place: "real and imaginary parts",
     complex_from_parts: "real and imaginary parts",
     complex_cells: "real and imaginary parts",
+    complex_array_in_place: "one of floats",
     object_mode: "objmode",
     c_pointer: "as an @njit function",
     c_callback: "as an @njit function",

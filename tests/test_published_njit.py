@@ -71,9 +71,11 @@ ROWS = [
     ("choclo.prism", "gravity_u", (*STATION, *PRISM, 2670.0), 8, 1e-9),
     ("choclo.point", "gravity_eu", (12.0, 3.0, 4.0, -5.0, 6.0, -7.0, 1e6), 2, 1e-9),
     ("choclo.dipole", "magnetic_field", (12.0, 3.0, 4.0, -5.0, 6.0, -7.0, 1.0, 2.0, 3.0), 1, 1e-9),
+    ("choclo.utils", "distance_spherical", (0.3, 0.2, 6400.0, 0.5, 0.1, 6300.0), 0, 1e-9),
     ("disba._cps._surf96", "gtsolh", (5.8, 3.4), 0, 1e-9),
     ("disba._cps._surf96", "dltar1", (OMEGA / 3.6, OMEGA, *LAYERS, -1), 0, 1e-9),
     ("numba_stats.cruijff", "_density", (X, 0.1, 0.2, 0.3, 1.0, 1.5), 0, 1e-9),
+    ("numba_stats.t", "_logpdf", (X, 3.0, 0.2, 1.3), 2, 1e-9),
     ("quantecon.quad", "_qnwtrap1", (7, 0.3, 2.0), 1, 1e-9),
 ]
 

@@ -43,21 +43,23 @@ _COMPARISONS = {
 }  # fmt: skip
 
 # What gives a view of an array, or may give the array itself.
-_VIEW_ATTRIBUTES = {"T", "flat", "real"}
 _VIEWS = {
-    "reshape", "ravel", "transpose", "view", "swapaxes", "squeeze", "expand_dims", "diagonal",
-    "asarray", "ascontiguousarray", "asfortranarray", "atleast_1d", "atleast_2d", "broadcast_to",
-    "zip", "enumerate", "reversed", "iter",
+    "reshape", "ravel", "transpose", "view", "swapaxes", "squeeze", "expand_dims", "diagonal", "real",
+    "flip", "fliplr", "flipud", "rot90", "moveaxis", "rollaxis", "as_strided", "sliding_window_view",
+    "split", "array_split", "hsplit", "vsplit", "dsplit",
+    "asarray", "ascontiguousarray", "asfortranarray", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to",
+    "broadcast_arrays", "pop", "get", "setdefault", "values", "items",
 }  # fmt: skip
 
 # What goes through a container without being one.
-_ITERATORS = {"zip", "enumerate", "reversed", "iter"}
+_ITERATORS = {"zip", "enumerate", "reversed", "iter", "ndenumerate", "nditer"}
 
 # What makes a container that gets its type from what is stored first: it must be left as it is.
 _INFERRED = {"list", "dict", "set", "List", "Dict", "empty_inferred", "empty_list"}
 
 # What stores an argument into the object whose method it is, or into the first argument.
-_STORING_METHODS = {"fill", "append", "insert", "extend", "put", "itemset"}
+_GROWING_METHODS = {"append", "insert", "extend"}
+_STORING_METHODS = {"fill", "put", "itemset"} | _GROWING_METHODS
 _STORING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask"}
 
 
@@ -85,6 +87,9 @@ class Activity:
         self.made_for_duals: set[int] = set()  # those among them that make it, with a type of its own
         self.stored_arguments: set[int] = set()  # arguments that a dual is stored into
         self.places: dict[int, Any] = {}  # where that is; not for those where it may be a number that changes
+        self.items: dict[int, list[Any]] = {}  # of lists, and tuples in loops, by the id of what makes them
+        self.growing: list[tuple[Any, set[int]]] = []  # calls that add to a list, and which it may be
+        self._find_items()
         self._run()
 
     def _run(self) -> None:
@@ -102,11 +107,36 @@ class Activity:
                         self._mark(name, set(), stored=False)
                         self._join(name)
 
+    def _find_items(self) -> None:
+        """What is in each list, or tuple in a loop: from the beginning, and added later, by whatever name."""
+        expressions = [s.value for s in self.assignments if isinstance(s.value, ir.Expr)]
+        iterated = [
+            source for value in expressions if value.op == "getiter" for source in self.sources[value.value.name]
+        ]
+        tuples = {id(source) for source in iterated if isinstance(source, ir.Expr) and source.op == "build_tuple"}
+        for value in expressions:
+            if value.op == "build_list" or id(value) in tuples:
+                self.items[id(value)] = list(value.items)
+        for call in (value for value in expressions if value.op == "call"):
+            method = self._method_of(call.func)
+            if method is None or method.attr not in _GROWING_METHODS or not call.args:
+                continue
+            behind = (value for name in self._behind([method.value.name]) for value in self.sources[name])
+            self.growing.append((call, {id(value) for value in behind if id(value) in self.items}))
+            for made in self.growing[-1][1]:
+                self.items[made].append(call.args[-1])
+
+    @property
+    def added(self) -> list[Any]:
+        """The calls that add an item to a list that duals are stored into: numbers, too, are to be duals there."""
+        receiving = {id(s.value) for s in self.assignments if id(s) in self.receiving}
+        return [call for call, lists in self.growing if lists & receiving]
+
     def _one_type(self) -> list[list[str]]:
         """The variables, in groups, that Numba gives one type: if one holds duals, all must."""
         returned = [s.value.name for s in self.statements if isinstance(s, ir.Return)]
         several = [[name] for name, values in self.sources.items() if len(values) > 1]
-        return [returned, *several]
+        return [returned, *several, *([v.name for v in items] for items in self.items.values())]
 
     # --- forward: what holds duals
 
@@ -196,10 +226,12 @@ class Activity:
             return []
         if value.op in ("getitem", "static_getitem", "cast", "exhaust_iter", "getiter", "iternext", "pair_first"):
             return [value.value.name]
-        if value.op == "getattr" and value.attr in _VIEW_ATTRIBUTES:
-            return [value.value.name]
-        if value.op in ("phi", "build_tuple", "build_list"):
+        if value.op == "getattr" and value.attr not in _PLAIN_ATTRIBUTES and not self._is_module(value.value):
+            return [value.value.name]  # a view of an array, or a field of a named tuple
+        if value.op in ("phi", "build_tuple"):
             return [v.name for v in value.list_vars()]
+        if value.op == "build_list":
+            return [v.name for v in self.items[id(value)]]
         if value.op == "inplace_binop":
             return [value.lhs.name]
         if value.op == "call":
@@ -207,7 +239,9 @@ class Activity:
             if isinstance(callee, Dispatcher):
                 returned = returned_arguments(callee.py_func)
                 return [v.name for i, v in _passed(callee, value) if i in returned]
-            if self.name_of(value.func) in _VIEWS:
+            if isinstance(callee, type) and issubclass(callee, tuple):  # of a named tuple
+                return [v.name for v in (*value.args, *(v for _, v in value.kws))]
+            if self.name_of(value.func) in _VIEWS | _ITERATORS:
                 method = self._method_of(value.func)
                 return (
                     [method.value.name]
@@ -292,17 +326,20 @@ class Activity:
 
     # --- names
 
-    def callee(self, func: Any) -> Any:
+    def callee(self, func: Any, visited: frozenset[str] = frozenset()) -> Any:
         """The Python object that a variable stands for, if it is a global or a constant of a closure."""
+        if func.name in visited:  # variables that are swapped stand for each other
+            return None
+        visited |= {func.name}
         for value in self.sources.get(func.name, []):
             if isinstance(value, (ir.Global, ir.FreeVar)):
                 return value.value
             if isinstance(value, ir.Arg):
                 return self.functions.get(value.index)
             if isinstance(value, ir.Var):
-                return self.callee(value)
+                return self.callee(value, visited)
             if isinstance(value, ir.Expr) and value.op == "getattr":
-                owner = self.callee(value.value)
+                owner = self.callee(value.value, visited)
                 return getattr(owner, value.attr, None) if owner is not None else None
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import uuid
@@ -16,9 +17,10 @@ from numba.np.numpy_support import as_dtype
 from ..inputs import as_input, check_memory
 from ..threads import spread
 from ..trees import Like, as_results, flat, mapped
+from . import cache
 from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone
-from .drivers import check_result, compile_clone, compiled_entry, type_of
+from .drivers import Driver, check_result, compile_clone, compiled_entry, type_of
 from .rows import LONGEST
 from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
@@ -31,13 +33,25 @@ PIECE = 1 << 18
 class Kernel:
     """A compiled loop over samples, with the strict one for where speculation has failed."""
 
-    def __init__(self, write: Callable[[bool], Loop], arguments: Sequence[Argument]) -> None:
+    def __init__(self, write: Callable[[bool], Loop], arguments: Sequence[Argument], request: Sequence[Any]) -> None:
         self._write = write
         self.arguments = arguments
-        self.loop = write(False)
-        self._code = self._compiled(self.loop)
+        self._code, self.loop = self._obtained(request)
         self._entry = self._code.entry_point
         self._strict_entry: Any = None
+
+    def _obtained(self, request: Sequence[Any]) -> tuple[Any, Loop]:
+        """The code and the loop that it is of, without its text: compiled, or what an earlier process has compiled."""
+        place = cache.directory()
+        key = cache.key_of(*request) if place is not None else None
+        found = cache.load(place, key) if place is not None and key is not None else None
+        if found is not None:
+            return found
+        loop = self._write(False)
+        code, loop = self._compiled(loop, key), dataclasses.replace(loop, text="", scope={})
+        if place is not None and key is not None:
+            cache.save(place, key, code, loop)
+        return code, loop
 
     def assembly(self) -> str:
         """The machine code, to look at."""
@@ -59,8 +73,8 @@ class Kernel:
             _, at, found = self._strict_entry(shapes, *arguments, *results)
         return at, found
 
-    def _compiled(self, loop: Loop) -> Any:
-        name = f"batch_{uuid.uuid4().hex}"
+    def _compiled(self, loop: Loop, key: str | None = None) -> Any:
+        name = f"batch_{key or uuid.uuid4().hex}"
         return compiled_entry(loop.function(), tuple(self._types(loop)), name, nogil=True)
 
     def _types(self, loop: Loop) -> list[types.Type]:
@@ -200,7 +214,9 @@ class Batch:
         n = self._g.lanes_for(size) if self._indices else 1
         with global_compiler_lock:
             if (arguments, n) not in self._kernels:
-                self._kernels[arguments, n] = Kernel(functools.partial(self._written, arguments, n), arguments)
+                of_f = self._g.request if isinstance(self._g, Driver) else (self._g, "value")
+                request = (*of_f, "batch", arguments, n)
+                self._kernels[arguments, n] = Kernel(functools.partial(self._written, arguments, n), arguments, request)
             return self._kernels[arguments, n]
 
     def _written(self, arguments: tuple[Argument, ...], n: int, strict: bool) -> Loop:

@@ -1,4 +1,4 @@
-"""Compiled drivers on disk, for the next process. Off unless ``DUALDIFF_CACHE_DIR`` names a directory.
+"""Compiled drivers and batches on disk, for the next process. Off unless ``DUALDIFF_CACHE_DIR`` names a directory.
 
 An entry is found by a digest of all that its machine code depends on: the code of f and of every
 function that it calls, the constants and globals that these refer to, the argument types, the
@@ -63,7 +63,7 @@ def directory() -> Path | None:
 
 
 def load(place: Path, key: str) -> Any:
-    """The compiled driver with this key, or None."""
+    """The compiled function with this key, and what was kept with it; or None."""
     try:
         content = (place / key).read_bytes()
     except FileNotFoundError:
@@ -72,14 +72,15 @@ def load(place: Path, key: str) -> Any:
     if hashlib.sha256(payload).digest() != digest:
         return None  # cut short or damaged: it will be written again
     cpu_target.target_context.refresh()  # starts Numba's run time, if nothing was compiled before
-    return CompileResult._rebuild(cpu_target.target_context, *pickle.loads(payload))
+    reduced, about = pickle.loads(payload)
+    return CompileResult._rebuild(cpu_target.target_context, *reduced), about
 
 
-def save(place: Path, key: str, result: Any) -> None:
-    """Keep a compiled driver, unless its code holds addresses of this process, as that of recursive functions does."""
+def save(place: Path, key: str, result: Any, about: Any = None) -> None:
+    """Keep a compiled function and what is to be known about it, unless its code holds addresses of this process."""
     if result.library.has_dynamic_globals or calls_by_name(result.library):
         return
-    payload = serialize.dumps(result._reduce())
+    payload = serialize.dumps((result._reduce(), about))
     handle, name = tempfile.mkstemp(dir=place)
     with os.fdopen(handle, "wb") as file:
         file.write(hashlib.sha256(payload).digest() + payload)

@@ -68,6 +68,7 @@ class PrepareForDuals(FunctionPass):
             _refuse_writes_into_floats(func_ir, activity, state.args)
             _refuse_what_leaves(activity)
             _insert_after(func_ir, activity.made_for_duals, _promoter(dual))
+            _insert_before(func_ir, activity.added, _lifter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
         return True
@@ -111,6 +112,24 @@ def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
                 statement.target = made
                 body.append(ir.Assign(ir.Global("promote", function, loc), promoter, loc))
                 body.append(ir.Assign(ir.Expr.call(promoter, [made], (), loc), target, loc))
+        block.body = body
+
+
+def _insert_before(func_ir: Any, calls: list[Any], function: Any) -> None:
+    """In each of these calls, replace the last argument by ``function`` of it."""
+    added = set(map(id, calls))
+    for block in func_ir.blocks.values():
+        body = []
+        for statement in block.body:
+            call: Any = getattr(statement, "value", None)
+            if id(call) in added:
+                loc = statement.loc
+                lifted = ir.Var(block.scope, mk_unique_var("$lifted"), loc)
+                lifter = ir.Var(block.scope, mk_unique_var("$lifter"), loc)
+                body.append(ir.Assign(ir.Global("lift", function, loc), lifter, loc))
+                body.append(ir.Assign(ir.Expr.call(lifter, [call.args[-1]], (), loc), lifted, loc))
+                call.args = [*call.args[:-1], lifted]
+            body.append(statement)
         block.body = body
 
 
@@ -193,6 +212,30 @@ def _promoter(dual: DualType) -> Any:
 
     cpu_target.typing_context.refresh()  # Numba is compiling already
     return promote
+
+
+@functools.cache
+def _lifter(dual: DualType) -> Any:
+    """A function for compiled code that turns a float into a dual; other values stay."""
+
+    def lift(number):
+        raise TypeError("lift is for compiled code")
+
+    @overload(lift, jit_options=OPTIONS)
+    def implementation(number):
+        if not isinstance(number, types.Float):
+            return lambda number: number
+        cell = types.TypeRef(_promoted(number, dual))
+
+        def lifted(number):
+            duals = new_array(1, cell)
+            duals[0] = number
+            return duals[0]
+
+        return lifted
+
+    cpu_target.typing_context.refresh()  # Numba is compiling already
+    return lift
 
 
 def _promoted(element: types.Type, dual: DualType) -> types.Type | None:

@@ -189,7 +189,7 @@ class Driver(CPUDispatcher):
         CALLBACKS[name] = functools.partial(self._call_again, argtypes)
         found = cache.load(place, key) if place is not None and key is not None else None
         if found is not None:
-            return found.entry_point
+            return found[0].entry_point
         self.check(argtypes, wide)
         if is_strict(argtypes):
             again = None

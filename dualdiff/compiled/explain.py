@@ -36,6 +36,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
         r"setitem\((readonly )?[Aa]rray\(|[Cc]annot cast Dual|convert Dual",
         "store duals only into arrays made in the function, and use np.zeros_like(x) or np.zeros(n) there",
     ),
+    (
+        r"in numba\.core\.typing\.npydecl",
+        "an array of complex numbers or integers takes no duals in place: make it one of floats, in the function",
+    ),
     (r"^view\(", "duals are no plain numbers in memory: use astype, or the array itself"),
     (r"objmode|[Oo]bject mode|With\b.*context", "objmode leaves compiled code: keep the computation out of it"),
     (

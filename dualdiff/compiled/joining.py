@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from .array_functions import checked_axis, common, function_from, implements, is_none
+from .array_functions import bare, checked_axis, common, function_from, implements, is_none
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
 from .outputs import outputs
 from .types import is_dual, is_number, level_of, new_array
@@ -93,6 +93,25 @@ def _linspace(start, stop, num=50):
         return out
 
     return steps
+
+
+@implements(np.arange)
+def _arange(start, /, stop=None, step=None, dtype=None):
+    given = [t for t in (start, stop, step) if not is_none(t)]
+    if not (any(map(is_dual, given)) and all(is_dual(t) or is_number(t) for t in given) and _is_float_dtype(dtype)):
+        return None
+    result = common(*given, types.float64)
+    begins, steps = not is_none(stop), not is_none(step)
+
+    def numbers(start, /, stop=None, step=None, dtype=None):
+        first, last = (start, stop) if begins else (0, start)
+        width = step if steps else 1
+        out = new_array(max(int(np.ceil((bare(last) - bare(first)) / bare(width))), 0), result)
+        for i in range(out.size):
+            out[i] = first + i * width
+        return out
+
+    return numbers
 
 
 # --- joining --------------------------------------------------------------------------------

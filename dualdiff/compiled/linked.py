@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakValueDictionary
 
-from llvmlite.binding import Linkage
+from llvmlite.binding import Linkage, parse_assembly
 from numba import _dynfunc
 from numba.core import codegen, lowering
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -22,9 +22,10 @@ _LIBRARIES: Any = WeakValueDictionary()
 
 
 def calls_by_name(library: Any) -> set[str]:
-    """The recursive functions that the code of a library finds by name."""
+    """The recursive functions that the code of a library finds by name, when it is loaded."""
     prefix = codegen.RuntimeLinker.PREFIX
-    return {v.name[len(prefix) :] for v in library._final_module.global_variables if v.name.startswith(prefix)}
+    places = (v for v in library._final_module.global_variables if v.is_declaration)
+    return {v.name[len(prefix) :] for v in places if v.name.startswith(prefix)}
 
 
 class LinkedLibrary(codegen.JITCodeLibrary):
@@ -45,15 +46,21 @@ class WholeLibrary(codegen.JITCodeLibrary):
         while self._link_in_recursive():
             pass
         super()._optimize_final_module()
+        # The name of a function holds neither the globals nor the closure it refers to: code from another process
+        # may have it for another one, and the two must not meet.
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.linkonce_odr and not function.name.startswith("NRT_"):
+                function.linkage = Linkage.internal
 
     def _link_in_recursive(self) -> bool:
-        """Add the recursive functions, which are sought when the code is loaded."""
-        kept = {f.name for f in self._final_module.functions if f.linkage == Linkage.weak_odr}
-        missing = [name for name in calls_by_name(self) - kept if name in _LIBRARIES]
+        """Add the recursive functions, and say where they are: Numba would seek them when the code is loaded."""
+        module = self._final_module
+        missing = [name for name in calls_by_name(self) if name in _LIBRARIES]
         for name in missing:
-            module = _LIBRARIES[name]._get_module_for_linking().clone()
-            module.get_function(name).linkage = Linkage.weak_odr  # not dropped, though nothing refers to it
-            self._final_module.link_in(module, preserve=True)
+            place = codegen.RuntimeLinker.PREFIX + name
+            module.link_in(parse_assembly(f'declare void @"{name}"()\n@"{place}" = constant ptr @"{name}"'))
+            module.get_global_variable(place).linkage = Linkage.internal
+            module.link_in(_LIBRARIES[name]._get_module_for_linking(), preserve=True)
         return bool(missing)
 
 

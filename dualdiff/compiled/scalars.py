@@ -242,6 +242,16 @@ def _float(x):
     return (lambda x: x) if is_dual(x) else None
 
 
+def _teach_text(function: Any) -> None:
+    @overload(function, jit_options=OPTIONS, target="cpu")  # Numba's own, for any type, writes the name of the type
+    def typed(x):
+        return (lambda x: function(value(x))) if is_dual(x) else None
+
+
+for _text in (str, repr):
+    _teach_text(_text)
+
+
 class DualClass(types.NumberClass):
     """The type of ``type(x)`` for a dual x. Called, it makes a float of a constant and leaves a dual a dual."""
 
