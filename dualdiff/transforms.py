@@ -178,7 +178,9 @@ def _single(f: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(f, updated=())(lambda *args, **kwargs: f(*args, **kwargs)[0])
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, out_argnum: int | None = None
+) -> tuple[Any, Any]:
     """The value of f and its derivative along a direction (Jacobian-vector product), in one evaluation.
 
     Parameters
@@ -186,6 +188,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     f : a function of numbers and arrays.
     primals : its arguments.
     tangents : the direction: for each argument an array of the same shape. Nothing is broadcast.
+    out_argnum : as for ``jacobian``; what the tangents have there does not count.
 
     Returns
     -------
@@ -203,6 +206,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     array([ 2., 40.])
     """
     as_callable(f, "jvp")
+    f = _returning(f, out_argnum, "jvp")
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp expects a tuple of arguments and a tuple of tangents: jvp(f, (x,), (v,))")
     if len(primals) != len(tangents) or not primals:

@@ -238,6 +238,10 @@ def test_a_function_that_writes_its_result_into_an_argument(compiled: bool) -> N
     np.testing.assert_array_equal(value, [-5.0, 3.0])
     np.testing.assert_array_equal(by_parameter, [2.0, 0.0])
     np.testing.assert_array_equal(dy, 7.0)
+    primals, along = (dy, 0.0, y, 0.5), (np.ones(2), 0.0, np.array([1.0, -1.0]), 2.0)
+    value, tangent = dualdiff.jvp(f, primals, along, out_argnum=0)
+    np.testing.assert_array_equal(value, [-5.0, 3.0])
+    np.testing.assert_array_equal(tangent, by_state @ along[2] + 2.0 * by_parameter)
     second = jacobian(lambda y: jacobian(f, argnums=2, out_argnum=0)(dy, 0.0, y, 0.5))(y)
     np.testing.assert_array_equal(second[0], [[0.0, -1.0], [-1.0, 0.0]])
 
