@@ -419,6 +419,12 @@ def test_given_arrays_that_do_not_fit(out: Any, message: str) -> None:
         vmap(derivative(bump))(np.ones(2), out=out)
 
 
+def test_given_arrays_that_overlap() -> None:
+    room = np.empty(3)
+    with pytest.raises(ValueError, match="two of the arrays in out share memory"):
+        vmap(value_and_derivative(bump))(np.ones(2), out=(room[:2], room[1:]))
+
+
 def test_given_results_that_are_no_arrays() -> None:
     with pytest.raises(TypeError, match="made of arrays, not of list"):
         vmap(derivative(bump))(np.ones(2), out=[0.0, 0.0])
