@@ -40,12 +40,12 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
 
     Returns
     -------
-    A function with the parameters of g, whose results are those of g stacked along a new first axis. Its keyword
-    ``out`` takes arrays of the shapes and types of the results, which are written to and returned.
+    A function with the positional parameters of g, whose results are those of g stacked along a new first axis. Its
+    keyword ``out`` takes arrays of the shapes and types of the results, which are written to and returned.
 
     Raises
     ------
-    TypeError : g is no function, or an argument is not real.
+    TypeError : g is no function or takes another number of arguments, or an argument is not real.
     ValueError : an argument lacks its axis, lengths of axes differ, ``out`` does not fit, or f returns arrays of
         different shapes for different samples; and as g does.
     CompilationError : g is of an ``@njit`` function that cannot be compiled.

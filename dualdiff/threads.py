@@ -35,7 +35,7 @@ def number_of_threads(threads: int | None = None) -> int:
         if name is None:
             return _processors()
     try:
-        n = int(name) if isinstance(name, str) else name.__index__()
+        n = int(name) if threads is None else name.__index__()
     except (AttributeError, ValueError):
         n = 0
     if n < 1 or isinstance(threads, bool):

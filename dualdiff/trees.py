@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ def as_results(out: Any, needed: Any) -> list[np.ndarray]:
             )
         if not array.flags.writeable:
             raise ValueError("out is read-only")
+    if any(np.may_share_memory(a, b) and np.shares_memory(a, b) for a, b in itertools.combinations(arrays, 2)):
+        raise ValueError("two of the arrays in out share memory")
     return arrays
 
 

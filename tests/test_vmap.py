@@ -140,6 +140,15 @@ def test_jacobians_of_arrays(rng: np.random.Generator) -> None:
     assert vmap(jacobian(scaled))(x[:0], k[:0]).shape == (0, 0, 3)
 
 
+@pytest.mark.parametrize("argnums", [(2, 0), (1, 2, 0)])
+def test_derivatives_come_in_the_order_of_argnums(argnums: tuple[int, ...], rng: np.random.Generator) -> None:
+    by_elements = njit(lambda a, b, c: a[0] * b * np.sin(c[1]) + c[0] * b)
+    by_arrays = njit(lambda a, b, c: a * b * c[0])
+    args = rng.normal(size=(3, 2)), rng.normal(size=3), rng.normal(size=(3, 2))
+    for g in (gradient(by_elements, argnums), jacobian(by_arrays, argnums)):
+        assert_like_single(g, args, rtol=1e-13)
+
+
 def test_plain_functions_and_derivatives_of_any_kind(rng: np.random.Generator) -> None:
     x = rng.normal(size=(5, 3))
     assert_like_single(rosenbrock, (x,))
@@ -250,6 +259,9 @@ def test_axes(rng: np.random.Generator) -> None:
     table = np.array([1.0, 2.0, 4.0])
     looked_up = njit(lambda i, table: table[i] * 2.0)
     np.testing.assert_array_equal(vmap(looked_up, in_axes=(0, None))(np.array([2, 0]), table), [8.0, 2.0])
+    of_pair = njit(lambda x, pair: x * x * pair[0][1] + pair[1])
+    slopes = vmap(derivative(of_pair), in_axes=(0, None))(np.array([1.0, 2.0]), (table, 5.0))
+    np.testing.assert_array_equal(slopes, [4.0, 8.0])
 
 
 def test_defaults_and_further_arguments(rng: np.random.Generator) -> None:
@@ -407,6 +419,12 @@ def test_given_arrays_that_do_not_fit(out: Any, message: str) -> None:
         vmap(derivative(bump))(np.ones(2), out=out)
 
 
+def test_given_arrays_that_overlap() -> None:
+    room = np.empty(3)
+    with pytest.raises(ValueError, match="two of the arrays in out share memory"):
+        vmap(value_and_derivative(bump))(np.ones(2), out=(room[:2], room[1:]))
+
+
 def test_given_results_that_are_no_arrays() -> None:
     with pytest.raises(TypeError, match="made of arrays, not of list"):
         vmap(derivative(bump))(np.ones(2), out=[0.0, 0.0])
@@ -442,6 +460,9 @@ def test_samples_cost_no_allocations(rng: np.random.Generator, counted: None) ->
         (lambda: vmap(3), TypeError, "vmap expects a function, not int"),
         (lambda: vmap(bump, in_axes="0"), TypeError, "in_axes must be an int, None, or a tuple of them, not '0'"),
         (lambda: vmap(bump, threads=0), ValueError, "threads must be a positive integer or None, not 0"),
+        (lambda: vmap(bump, threads="2"), ValueError, "threads must be a positive integer or None, not '2'"),
+        (lambda: vmap(scaled)(np.ones((2, 3))), TypeError, "scaled is called with 1 arguments: missing .* 'k'"),
+        (lambda: vmap(gradient(rosenbrock))(*np.ones((2, 2, 3))), TypeError, "rosenbrock is called with 2 arguments"),
         (lambda: vmap(bump, in_axes=None)(1.0), ValueError, "at least one argument must have an axis"),
         (lambda: vmap(bump, in_axes=(0, 0))(np.ones(3)), ValueError, "in_axes has 2 entries for 1 arguments"),
         (lambda: vmap(bump)(3.0), ValueError, r"argument 0 has shape \(\): it has no axis 0"),

@@ -160,15 +160,24 @@ def lanes_of(arguments: Sequence[Argument]) -> list[int]:
 class Numbers:
     """Writes the loop over samples of numbers and rows.
 
-    ``kind`` is that of the transform, or "value" for the values of f alone; ``y`` is the type of the result of f.
+    ``kind`` is that of the transform, or "value" for the values of f alone; ``indices`` are those of the arguments to
+    differentiate by, in the order of the results; ``y`` is the type of the result of f.
     """
 
     def __init__(
-        self, kind: str, f: Any, arguments: Sequence[Argument], y: types.Type, level: int, strict: bool
+        self,
+        kind: str,
+        f: Any,
+        arguments: Sequence[Argument],
+        indices: Sequence[int],
+        y: types.Type,
+        level: int,
+        strict: bool,
     ) -> None:
         self.kind = kind
         self.f = f
         self.arguments = arguments
+        self.indices = indices
         self.y = y
         self.level = level
         self.strict = strict
@@ -178,10 +187,10 @@ class Numbers:
         stores: list[list[str]] = []  # for each result, what makes its numbers
         found = self._results(["value_in({}, LEVEL)"], stores) if with_value or self.kind == "value" else None
         derivatives = []
-        for a, lane in zip(self.arguments, self.lanes, strict=False):
-            if a.active:
-                read = [f"tangent_in({{}}, LEVEL, {lane + k})" for k in range(a.length or 1)]
-                derivatives.append(self._results(read, stores, base_type(a.type), a.length))
+        for i in self.indices:
+            a = self.arguments[i]
+            read = [f"tangent_in({{}}, LEVEL, {self.lanes[i] + k})" for k in range(a.length or 1)]
+            derivatives.append(self._results(read, stores, base_type(a.type), a.length))
         derivative = derivatives[0] if single and derivatives else tuple(derivatives)
         tree = found if self.kind == "value" else (found, derivative) if with_value else derivative
         return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, tree)
@@ -269,10 +278,21 @@ def _as_float(ty: types.Type) -> types.Type:
 
 
 class Rows:
-    """Writes the loop over samples of arrays, for a gradient or a Jacobian: with buffers of duals for all samples."""
+    """Writes the loop over samples of arrays, for a gradient or a Jacobian: with buffers of duals for all samples.
+
+    ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones.
+    """
 
     def __init__(
-        self, kind: str, f: Any, arguments: Sequence[Argument], y: types.Type, n: int, strict: bool, fresh: bool
+        self,
+        kind: str,
+        f: Any,
+        arguments: Sequence[Argument],
+        indices: Sequence[int],
+        y: types.Type,
+        n: int,
+        strict: bool,
+        fresh: bool,
     ) -> None:
         self.kind = kind
         self.f = f
@@ -280,8 +300,8 @@ class Rows:
         self.y = y
         self.n = n
         self.strict = strict
-        self.fresh = fresh  # f may write to its arguments
-        self.indices = [i for i, a in enumerate(arguments) if a.active]
+        self.fresh = fresh
+        self.indices = indices
 
     def written(self, single: bool, with_value: bool) -> Loop:
         ndim = ndim_of(self.y)

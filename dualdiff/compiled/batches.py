@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import math
 import uuid
 from collections.abc import Callable, Sequence
@@ -191,6 +192,13 @@ class Batch:
             self._g.check_ndim(i, np.ndim(arguments[i]) - batched[i])
         return arguments
 
+    def _check_number(self, arguments: Sequence[Any]) -> None:
+        """Raise if it is not called with so many arguments."""
+        try:
+            inspect.signature(self._g).bind(*arguments)
+        except TypeError as error:
+            raise TypeError(f"{self._g.__name__} is called with {len(arguments)} arguments: {error}") from None
+
     def _plan(self, arguments: Sequence[Any], batched: Sequence[bool]) -> Plan:
         """What is known of a call beforehand, from the types of its arguments and the shapes for one sample."""
         known = tuple(
@@ -198,8 +206,9 @@ class Batch:
             for x, is_batched in zip(arguments, batched, strict=True)
         )
         if known not in self._plans:
+            self._check_number(arguments)
             active = [i in self._indices for i in range(len(arguments))]
-            of_samples = [np.shape(x)[b:] for x, b in zip(arguments, batched, strict=True)]
+            of_samples = [getattr(x, "shape", ())[b:] for x, b in zip(arguments, batched, strict=True)]
             lengths = [_row_length(s) if b else None for s, b in zip(of_samples, batched, strict=True)]
             described = tuple(
                 Argument(type_of_sample(x, a) if b else type_of(x), b, a, length=length)
@@ -249,7 +258,7 @@ class Batch:
         check_result(kind, f.__name__, y)
         if not is_of_numbers(y, kind):
             return None
-        return Numbers(kind, looped, arguments, y, 1, strict).written(single, with_value)
+        return Numbers(kind, looped, arguments, self._indices, y, 1, strict).written(single, with_value)
 
     def _request(self) -> tuple[str, Any, bool, bool]:
         if isinstance(self._g, CompiledTransform):

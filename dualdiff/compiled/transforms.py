@@ -136,7 +136,7 @@ class CompiledTransform(Driver):
             for i, t in enumerate(argtypes)
         ]
         y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        numbers = Numbers("derivative", clone(self._f, LoopCloneCompiler), arguments, y, level, strict)
+        numbers = Numbers("derivative", clone(self._f, LoopCloneCompiler), arguments, self.indices, y, level, strict)
         return {"loop": Clone(numbers.written(True, self._with_value).function(), CloneCompiler)}
 
     @functools.cached_property
@@ -241,7 +241,7 @@ class CompiledTransform(Driver):
     def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
         """The loop over samples of arrays, with n tangents per pass."""
         y = self._result([a.type for a in arguments], n, strict)
-        loop = Rows(self.kind, self._clone, arguments, y, n, strict, self.fresh)
+        loop = Rows(self.kind, self._clone, arguments, self.indices, y, n, strict, self.fresh)
         return loop.written(not isinstance(self._argnums, tuple), self._with_value)
 
 
