@@ -25,9 +25,10 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
     vector unit across samples, with vector functions for exp, sin and the like where the machine has them (see
     ``show_config``). As in all that is compiled here, a division by zero makes infinity or NaN.
 
-    A Python function is called for each sample. A derivative of one by numbers is first tried on all samples at once:
-    that is kept if it succeeds and agrees with the derivatives at the first, the middle and the last sample.
-    So an elementwise NumPy function costs a few passes over memory, and any other one Python's time per sample.
+    A Python function is called for each sample. A derivative of one by numbers is first tried on all samples at once,
+    with an object in the place of each number that allows for what treats all samples alike, elementwise functions and
+    ``np.where``, and refuses all else: branches, sums, indices. So an elementwise NumPy function costs a few passes
+    over memory, and any other one Python's time per sample.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .alike import Witness
 from .array import DualArray
 from .dual import _dual, fresh_level, level_of
 from .inputs import as_input, check_memory
@@ -154,7 +155,11 @@ def _on_numbers(f: Any, indices: Sequence[int], result: Callable[[Any], Any], wi
     with fresh_level(args) as level:
         seeds = [np.multiply.outer(unit, np.ones(np.shape(x), _dtype(x))) for unit, x in zip(units, xs, strict=True)]
         duals = [_lifted(x, t, level) for x, t in zip(xs, seeds, strict=True)]
-        y = _batches(_evaluated(f, _replaced(args, indices, duals), {}), f)
+        witness = Witness()
+        y = _evaluated(f, [witness.samples(x) for x in _replaced(args, indices, duals)], {})
+        y = _batches(_structured(y, witness.numbers), f)
+        if not witness.alike:
+            raise TypeError(f"{_name(f)} does not treat all samples alike")
         y = _structured(y, lambda part: np.broadcast_to(part, shape))
 
         def slope(k: int) -> Any:
@@ -165,7 +170,7 @@ def _on_numbers(f: Any, indices: Sequence[int], result: Callable[[Any], Any], wi
 
 
 def _at_once(g: Any, arguments: Sequence[Any], batched: Sequence[bool]) -> Any:
-    """The results for all samples of numbers, from one evaluation; None if g is seen not to be elementwise."""
+    """The results for all samples of numbers, from one evaluation; None if g does not treat them alike."""
     if any(np.ndim(x) != is_batched for x, is_batched in zip(arguments, batched, strict=True)):
         return None
     try:

@@ -72,6 +72,7 @@ FLOORS = [
     "compiled.sparse",
     "compiled.batches",
     "compiled",
+    "alike",
     "interpreted",
     "transforms",
     "sparse",

@@ -167,22 +167,34 @@ def test_python_functions(rng: np.random.Generator) -> None:
     calls = []
 
     def product(a: Any, b: Any) -> Any:
-        calls.append(np.shape(a))
-        return np.sin(a) * b
+        calls.append(a)
+        return np.where(b > 0, np.sin(a) * b, b * np.sin(a))
 
     by_a, by_b = vmap(gradient(product, argnums=(0, 1)))(x, y)
     np.testing.assert_allclose(by_a, np.cos(x) * y, rtol=1e-14)
     np.testing.assert_allclose(by_b, np.sin(x), rtol=1e-14)
-    assert (6,) in calls  # all samples at once
-    assert len(calls) == 4
+    assert len(calls) == 4  # for all samples at once, and for three to compare
     value, slope = vmap(value_and_derivative(lambda a: (a * a, 1.0)))(x)
     np.testing.assert_allclose(value[0], x * x, rtol=1e-15)
     np.testing.assert_array_equal(slope[1], np.zeros(6))
 
 
+b_of_one = 10.0
+
+
+def sum_that_fails(a: Any, b: Any) -> Any:
+    try:
+        return a * np.sum(b)
+    except TypeError:
+        return a * b + 1
+
+
 @pytest.mark.parametrize(
     "f",
     [
+        sum_that_fails,
+        lambda a, b: a * b if np.any(b > b_of_one) else -a * b,  # for one that is not compared
+        lambda a, b: a * np.clip(b, -1, np.max(b)),
         lambda a, b: a * np.mean(b),
         lambda a, b: a * b if a > 0 else -a * b,
         lambda a, b: math.floor(b) * a,
@@ -191,6 +203,7 @@ def test_python_functions(rng: np.random.Generator) -> None:
 )
 def test_python_functions_that_are_not_elementwise(f: Callable[..., Any], rng: np.random.Generator) -> None:
     a, b = rng.normal(size=(2, 9))
+    b[2] = 2 * b_of_one
     by_a = vmap(gradient(f, argnums=(0, 1)))(a, b)[0]
     np.testing.assert_allclose(by_a, [derivative(f)(p, q) for p, q in zip(a, b, strict=True)], rtol=1e-15)
 
