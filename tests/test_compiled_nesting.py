@@ -233,3 +233,11 @@ def test_the_result_does_not_depend_on_what_was_compiled_first() -> None:
     }
     assert len(outputs) == 1
     assert all(name in next(iter(outputs)) for name in names)
+
+
+def test_a_derivative_of_a_compiled_one_is_compiled_once() -> None:
+    inner = gradient(product, argnums=(0, 1))
+    outer = jacobian(lambda y, x: inner(y, x)[0], argnums=(0, 1))
+    for y in (1.0, 2.0, 3.0):
+        assert outer(y, 5.0) == (0.0, 1.0)
+        assert len(inner.entries) == 1

@@ -22,7 +22,7 @@ from numba.extending import (
 )
 from numba.np import arrayobj
 
-from ..dual import Dual, _restored
+from ..dual import Dual, _dual
 from ..rules import RULES
 from .linked import CalledCompiler
 
@@ -377,7 +377,7 @@ def _box_dual(ty: DualType, val: Any, c: Any) -> Any:
     """A ``Dual`` for Python."""
     dual = parts(c.context, c.builder, ty, val)
     tangents = [c.box(ty.base, t) for t in unpacked(c.builder, ty, dual.tangents)]
-    make_dual = c.pyapi.unserialize(c.pyapi.serialize_object(_restored))
+    make_dual = c.pyapi.unserialize(c.pyapi.serialize_object(_dual))
     arguments = [
         c.box(ty.base, dual.value),
         c.pyapi.tuple_pack(tangents),
