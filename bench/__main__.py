@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -54,7 +53,7 @@ def run(workloads: Sequence[Workload], pace: Pace, missing: Mapping[str, str]) -
             with Pool(modules) as pool:
                 for done, workload in enumerate(workloads):
                     begin(workload.name, (pace.processes - count) * len(workloads) - done)
-                    found, failed = measure(pool, workload, replace(pace, chunks=pace.chunks and count == 0))
+                    found, failed = measure(pool, workload, pace)
                     times[workload.name].append(found)
                     failures[workload.name].update(failed)
             count += 1

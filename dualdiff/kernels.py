@@ -21,7 +21,9 @@ from .function import Function
 from .inputs import is_masked
 from .rules import RULES
 
-BLOCK = 512
+BLOCK = 128
+"""Numbers per block. All rows of the scratch and the pieces of memory that belong to them stay in the first-level cache;
+rows of 512 numbers, 4 KiB each, would compete for the same places in it."""
 
 
 def elementwise(
@@ -57,7 +59,8 @@ def elementwise(
         loops = _loops(function, path, dtype.char, active, alone)
         dual = iter(tables[len(values) :])
         lifted = tuple(next(dual) if is_dual else absent for is_dual in active)
-        _driver(len(values), dtype.char)(loops, y, dy, rows, columns, tuple(tables[: len(values)]), lifted)
+        layout = "C" if all(table.flags.c_contiguous for table in tables) else "A"
+        _driver(len(values), dtype.char, layout)(loops, y, dy, rows, columns, tuple(tables[: len(values)]), lifted)
     if axes is None:
         return y.reshape(shape), dy.reshape((lanes, *shape))
     stored = tuple(shape[axis] for axis in axes)
@@ -208,14 +211,14 @@ def _height(nin: int) -> int:
 
 
 @_once
-def _driver(nin: int, char: str) -> Any:
-    """The part of every kernel that does not depend on the function."""
+def _driver(nin: int, char: str, layout: str) -> Any:
+    """The part of every kernel that does not depend on the function; for contiguous operands LLVM vectorises it."""
     from numba import njit, types
     from numba.np.numpy_support import from_dtype
 
-    gather, accumulate, call = _parts(char)
+    gather, accumulate, call = _parts(char, layout)
     dtype = from_dtype(np.dtype(char))
-    operands = types.UniTuple(types.Array(dtype, 3, "A", readonly=True), nin)
+    operands = types.UniTuple(types.Array(dtype, 3, layout, readonly=True), nin)
     loops = types.Array(types.intp, 1, "C")
     height = _height(nin)
 
@@ -238,7 +241,9 @@ def _driver(nin: int, char: str) -> Any:
                 for i in range(nin):
                     gather(scratch[i], values[i][0], row, column, h, w)
                 call(loops[0], scratch, n)
-                y[start : start + n] = scratch[nin, :n]
+                values_here, result = y[start : start + n], scratch[nin]
+                for j in range(n):
+                    values_here[j] = result[j]
                 first = True
                 for i in range(nin):
                     if loops[1 + i] == 0:
@@ -253,7 +258,7 @@ def _driver(nin: int, char: str) -> Any:
 
 
 @_once
-def _parts(char: str) -> tuple[Any, Any, Any]:
+def _parts(char: str, layout: str) -> tuple[Any, Any, Any]:
     """What the driver calls for each block. Small functions, so that LLVM vectorises their loops."""
     from llvmlite import ir
     from numba import njit, types
@@ -261,36 +266,41 @@ def _parts(char: str) -> tuple[Any, Any, Any]:
     from numba.np.numpy_support import from_dtype
 
     dtype = from_dtype(np.dtype(char))
-    table = types.Array(dtype, 2, "A", readonly=True)
+    table, line = (types.Array(dtype, ndim, layout, readonly=True) for ndim in (2, 1))
     scaled = njit(chain.scaled)
+
+    # elements of slices are counted from 0: Numba knows that no index is negative
 
     @njit(types.void(dtype[::1], table, *(types.intp,) * 4), error_model="numpy")
     def gather(block, table, row, column, h, w):
         step = 0 if table.shape[0] == 1 else 1
         for r in range(h):
             at = (row + r) * step
+            target = block[r * w : (r + 1) * w]
             if table.shape[1] == 1:
                 for c in range(w):
-                    block[r * w + c] = table[at, 0]
-            elif table.strides[1] == table.itemsize:  # tells LLVM the stride, and so to vectorise
-                for c in range(w):
-                    block[r * w + c] = table[at, column + c]
+                    target[c] = table[at, 0]
             else:
+                source = table[at, column : column + w]
                 for c in range(w):
-                    block[r * w + c] = table[at, column + c]
+                    target[c] = source[c]
+
+    @njit(types.void(dtype[::1], dtype[::1], line, types.boolean), error_model="numpy")
+    def add(total, partial, tangent, first):
+        if first:
+            for c in range(len(total)):
+                total[c] = scaled(partial[c], tangent[c])
+        else:
+            for c in range(len(total)):
+                total[c] += scaled(partial[c], tangent[c])
 
     @njit(types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy")
     def accumulate(total, partial, table, row, column, h, w, first, spare):
-        if h == 1 and table.shape[1] > 1 and table.strides[1] == table.itemsize:
-            at = row if table.shape[0] > 1 else 0
-            for c in range(w):
-                t = scaled(partial[c], table[at, column + c])
-                total[c] = t if first else total[c] + t
+        if h == 1 and table.shape[1] > 1:
+            add(total, partial, table[row if table.shape[0] > 1 else 0, column : column + w], first)
         else:
             gather(spare, table, row, column, h, w)
-            for j in range(len(total)):
-                t = scaled(partial[j], spare[j])
-                total[j] = t if first else total[j] + t
+            add(total, partial, spare, first)
 
     @intrinsic
     def call(typing_context, address, scratch, n):
