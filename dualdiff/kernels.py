@@ -22,8 +22,8 @@ from .inputs import is_masked
 from .rules import RULES
 
 BLOCK = 128
-"""Numbers per block. All rows of the scratch and the pieces of memory that belong to them stay in the first-level cache;
-rows of 512 numbers, 4 KiB each, would compete for the same places in it."""
+"""Numbers per block. All rows of the scratch and the memory that belongs to them stay in the first-level cache; rows of
+512 numbers, 4 KiB each, would compete for the same places in it."""
 
 
 def elementwise(
