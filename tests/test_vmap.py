@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 from numba import njit
@@ -521,6 +523,18 @@ def test_batches_can_be_pickled(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(a, b)
     assert repr(g) == "<batches of call_price>"
     assert g.__doc__ == call_price.__doc__
+
+
+def test_batches_of_closures_travel_to_another_process(tmp_path: Path) -> None:
+    scale = 3.0
+    f = njit(lambda x: scale * np.sum(x**2))
+    file = tmp_path / "batch"
+    file.write_bytes(cloudpickle.dumps(vmap(gradient(f))))
+    program = (
+        "import pickle\nfrom pathlib import Path\nimport numpy as np\n"
+        f"g = pickle.loads(Path({str(file)!r}).read_bytes())\nprint(g(np.ones((2, 3))).tolist())"
+    )
+    assert eval(run(program)) == [[6.0, 6.0, 6.0], [6.0, 6.0, 6.0]]
 
 
 def test_results_of_every_kind() -> None:
