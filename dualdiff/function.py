@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -50,6 +51,30 @@ class Function:
 
     def __reduce__(self) -> str:
         return self.__name__
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks for when it meets this object in ``@njit`` code."""
+        from .compiled import type_of_function
+
+        return type_of_function(self)
+
+
+class AlsoCompiled:
+    """A Python function that can be called inside ``@njit`` code, too."""
+
+    def __init__(self, definition: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, definition)
+        self._definition = definition
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._definition(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function dualdiff.{self._definition.__name__}>"
+
+    def __reduce__(self) -> str:
+        return self._definition.__name__
 
     @property
     def _numba_type_(self) -> Any:

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .array import DualArray, implementations
+from .function import AlsoCompiled
 from .levels import as_batch
 
 
-class Reduction:
-    """A function of whole arrays, called from Python or inside ``@njit`` code."""
-
-    def __init__(self, definition: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, definition)
-        self._definition = definition
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._definition(*args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"<function dualdiff.{self._definition.__name__}>"
-
-    def __reduce__(self) -> str:
-        return self._definition.__name__
-
-    @property
-    def _numba_type_(self) -> Any:
-        """What Numba asks for when it meets this object in ``@njit`` code."""
-        from .compiled import type_of_function
-
-        function: Any = self
-        return type_of_function(function)
-
-
-@Reduction
+@AlsoCompiled
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The logarithm of the sum of exponentials, log(sum(exp(x))), without overflow.
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .function import AlsoCompiled
 from .inputs import as_argnums, as_callable, as_chunk, as_input
 from .interpreted import interpreted_derivative, interpreted_jvp, interpreted_returning, interpreted_transform
 
@@ -178,6 +179,15 @@ def _single(f: Callable[..., Any]) -> Callable[..., Any]:
     return functools.wraps(f, updated=())(lambda *args, **kwargs: f(*args, **kwargs)[0])
 
 
+class _Jvp(AlsoCompiled):
+    @property
+    def _numba_type_(self) -> Any:
+        from .compiled.transforms import type_of_jvp
+
+        return type_of_jvp(self)
+
+
+@_Jvp
 def jvp(
     f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, out_argnum: int | None = None
 ) -> tuple[Any, Any]:
@@ -193,6 +203,8 @@ def jvp(
     Returns
     -------
     (value, tangent), each with the structure of what f returns.
+
+    In ``@njit`` code it takes ``@njit`` functions, as ``jvp(f, (x,), (v,))``.
 
     Raises
     ------

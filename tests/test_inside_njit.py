@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
-from dualdiff import derivative, gradient, jacobian, value_and_gradient, value_and_jacobian
+from dualdiff import derivative, gradient, jacobian, jvp, value_and_gradient, value_and_jacobian, vmap
 
 
 @njit
@@ -178,3 +179,47 @@ def test_an_infinite_slope_in_a_long_array() -> None:
     slope = njit(lambda x: g(x))(x)
     assert slope[65] == np.inf
     np.testing.assert_allclose(np.delete(slope, 65), math.exp(2.0) / 4, rtol=1e-15)
+
+
+# --- directions -------------------------------------------------------------------------------
+
+
+@njit
+def waves_of(x):
+    return np.sum(np.sin(x) * x)
+
+
+@njit
+def along(x, v):
+    return jvp(waves_of, (x,), (v,))
+
+
+def test_directional_derivatives_inside_compiled_code() -> None:
+    xs = np.random.default_rng(3).normal(size=(5, 3))
+    vs = xs[::-1].copy()
+    values, tangents = vmap(along)(xs, vs)  # one compiled loop
+    expected = (np.cos(xs) * xs + np.sin(xs)) * vs
+    np.testing.assert_allclose(tangents, expected.sum(axis=1), rtol=1e-13)
+    np.testing.assert_array_equal(values, [waves_of(x) for x in xs])
+    assert along(xs[0], vs[0]) == jvp(waves_of, (xs[0],), (vs[0],))
+    with pytest.raises(ValueError, match="argument 0 and its tangent"):
+        along(xs[0], vs[0, :2])
+
+
+def test_directional_derivatives_are_differentiated_in_turn() -> None:
+    @njit
+    def bent(t):
+        _, slope = jvp(waves_of, (np.array([t, 2 * t]),), (np.array([1.0, 2.0]),))
+        return slope
+
+    second = [2 * np.cos(t) - t * np.sin(t) for t in (0.7, 1.4)]
+    assert derivative(bent)(0.7) == pytest.approx(second[0] + 4 * second[1], rel=1e-13)
+
+
+def test_jvp_inside_compiled_code_says_what_it_expects() -> None:
+    @njit
+    def wrong(x):
+        return jvp(waves_of, x, x)
+
+    with pytest.raises(TypingError, match=r"jvp expects an @njit function, a tuple of arguments"):
+        wrong(np.ones(2))

@@ -381,8 +381,8 @@ _teach_extremum(max, np.maximum, operator.gt)
 _teach_extremum(min, np.minimum, operator.lt)
 
 
-def type_of_function(function: Function) -> Any:
-    """The Numba type of a ``Function`` met as a global in ``@njit`` code."""
+def type_of_function(function: Any) -> Any:
+    """The Numba type of a function of this package met as a global in ``@njit`` code."""
     context = cpu_target.typing_context
     context.refresh()
     cpu_target.target_context.refresh()

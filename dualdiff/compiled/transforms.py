@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit, typeof
 from numba.core import types
 from numba.core.dispatcher import OmittedArg
+from numba.core.errors import TypingError
+from numba.extending import overload
 
 from ..dual import level_of as level_of_any
 from ..inputs import as_input
@@ -22,8 +24,9 @@ from .cost import is_costly, is_recursive
 from .drivers import Driver, check_result, compile_clone, described, is_strict, object_mode, without_omitted
 from .effects import writes_to_arguments
 from .explain import readable
+from .scalars import type_of_function
 from .text import Text
-from .types import is_dual, is_number, level_of
+from .types import OPTIONS, is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""
@@ -286,6 +289,32 @@ def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_
 def compiled_jvp(f: Any, n: int) -> CompiledJvp:
     """The jvp of an ``@njit`` function of n arguments."""
     return CompiledJvp(f, n)
+
+
+@functools.cache
+def type_of_jvp(jvp: Any) -> Any:
+    """The Numba type of ``jvp`` met as a global in ``@njit`` code."""
+
+    @overload(jvp, jit_options=OPTIONS)
+    def _jvp(f, primals, tangents):
+        tuples = isinstance(primals, types.BaseTuple) and isinstance(tangents, types.BaseTuple)
+        if not isinstance(f, types.Dispatcher) or not tuples or len(primals.types) != len(tangents.types):
+            raise TypingError(
+                "jvp expects an @njit function, a tuple of arguments and one of tangents: jvp(f, (x,), (v,))"
+            )
+        numbers = range(len(primals.types))
+        checks = "".join(
+            f"    if primals[{i}].shape != tangents[{i}].shape:\n"
+            f"        raise ValueError('argument {i} and its tangent must have the same shape')\n"
+            for i in numbers
+            if isinstance(primals.types[i], types.Array)
+        )
+        listed = ", ".join([f"primals[{i}]" for i in numbers] + [f"tangents[{i}]" for i in numbers])
+        scope = {"driver": compiled_jvp(f.dispatcher, len(numbers))}
+        exec(f"def called(f, primals, tangents):\n{checks}    return driver({listed})\n", scope)
+        return scope["called"]
+
+    return type_of_function(jvp)
 
 
 @functools.cache
