@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakValueDictionary
 
+from llvmlite import ir
 from llvmlite.binding import Linkage, parse_assembly
 from numba import _dynfunc
 from numba.core import codegen, lowering
@@ -26,6 +27,16 @@ def calls_by_name(library: Any) -> set[str]:
     prefix = codegen.RuntimeLinker.PREFIX
     places = (v for v in library._final_module.global_variables if v.is_declaration)
     return {v.name[len(prefix) :] for v in places if v.name.startswith(prefix)}
+
+
+def _definition(place: str, name: str) -> str:
+    """The LLVM code of a module with a variable that holds the address of a function."""
+    module = ir.Module()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), []), name)
+    variable = ir.GlobalVariable(module, function.type, place)
+    variable.initializer = function
+    variable.global_constant = True
+    return str(module)
 
 
 class LinkedLibrary(codegen.JITCodeLibrary):
@@ -58,7 +69,7 @@ class WholeLibrary(codegen.JITCodeLibrary):
         missing = [name for name in calls_by_name(self) if name in _LIBRARIES]
         for name in missing:
             place = codegen.RuntimeLinker.PREFIX + name
-            module.link_in(parse_assembly(f'declare void @"{name}"()\n@"{place}" = constant ptr @"{name}"'))
+            module.link_in(parse_assembly(_definition(place, name)))
             module.get_global_variable(place).linkage = Linkage.internal
             module.link_in(_LIBRARIES[name]._get_module_for_linking(), preserve=True)
         return bool(missing)
