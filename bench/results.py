@@ -176,7 +176,7 @@ def machine() -> dict[str, Any]:
     """What the figures depend on, other than versions."""
     features = llvm.get_host_cpu_features()
     widest = next((name for name in ("avx512f", "avx2", "avx", "sse2", "neon") if features.get(name)), "no SIMD known")
-    library = vectormath.vector_library()
+    library = vectormath.LIBRARY
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": _processor(),

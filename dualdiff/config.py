@@ -22,19 +22,20 @@ def show_config() -> None:
     import llvmlite.binding as llvm
     import numba
 
-    from .compiled import cache, vectormath
+    from .compiled import cache, vector_libraries
+    from .compiled.vectormath import LIBRARY, ULP
 
-    found, library = vectormath.found_library(), vectormath.vector_library()
-    if library is None:
-        off = os.environ.get(vectormath.VARIABLE) == "0"
-        vectors = f"none ({vectormath.VARIABLE}=0)" if off else "none found: batches call the scalar functions"
+    if LIBRARY is None:
+        off = not vector_libraries.is_on()
+        vectors = f"none ({vector_libraries.VARIABLE}=0)" if off else "none found: batches call the scalar functions"
     else:
-        refused = sorted({v.symbol for v in found.variants} - {v.symbol for v in library.variants}) if found else []
-        functions = len({v.function for v in library.variants})
-        most = max(v.lanes for v in library.variants if v.type == "double")
-        vectors = f"{library.name}, {functions} functions of up to {most} numbers"
+        found = vector_libraries.found_library()
+        refused = sorted({v.symbol for v in found.variants} - {v.symbol for v in LIBRARY.variants}) if found else []
+        functions = len({v.function for v in LIBRARY.variants})
+        most = max((v.lanes for v in LIBRARY.variants if v.type == "double"), default=0)
+        vectors = f"{LIBRARY.name}, {functions} functions of up to {most} numbers"
         if refused:
-            vectors += f"; not used, since off by more than {vectormath.ULP} ulp: {', '.join(refused)}"
+            vectors += f"; not used, since off by more than {ULP} ulp: {', '.join(refused)}"
     threads = f"{number_of_threads()} ({'' if VARIABLE in os.environ else 'one for each processor; set '}{VARIABLE})"
     rows = {
         "dualdiff": __version__,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ import dualdiff.compiled.vectormath as vectormath
 from dualdiff import derivative, gradient, show_config, vmap
 from dualdiff.compiled.batches import batch
 from dualdiff.compiled.polynomials import INLINED
-from dualdiff.compiled.vectormath import Library, vector_library, vectorisable
+from dualdiff.compiled.vector_libraries import Library
+from dualdiff.compiled.vectormath import LIBRARY, with_own_names
 from tests.accuracy import exact, ulps
 from tests.points import ROWS, Row
 from tests.test_vmap import run
 
-needs_library = pytest.mark.skipif(vector_library() is None, reason="no vector library on this machine")
+needs_library = pytest.mark.skipif(LIBRARY is None, reason="no vector library on this machine")
 
 MORE = 4
 """The ulp by which a derivative in a batch may be less accurate."""
@@ -51,9 +54,8 @@ def test_batches_are_as_accurate_as_promised(row: Row) -> None:
 
 @needs_library
 def test_functions_that_are_wrong_are_not_used() -> None:
-    library = vector_library()
-    assert library is not None
-    right, other = (next(v for v in library.variants if (v.function, v.type) == (f, "double")) for f in ("cos", "exp"))
+    assert LIBRARY is not None
+    right, other = (next(v for v in LIBRARY.variants if (v.function, v.type) == (f, "double")) for f in ("cos", "exp"))
     wrong = other._replace(function="sin")
     checked = vectormath._checked(Library("test", (right, wrong)))
     assert checked.variants == (right,)
@@ -79,19 +81,19 @@ def test_the_code_of_a_module_is_made_vectorisable() -> None:
         "  %v = call double @mine(double %z)\n"
         "  ret double %w\n}\n"
     )
-    changed = vectorisable(text)
+    changed = with_own_names(text)
     assert "call double @dualdiff_cos(double %x)" in changed
     assert "tail call double @dualdiff_sin(double %y)" in changed
     assert "@llvm.pow.f64(double %z, double 0.5)" in changed
     assert "vector-function-abi-variant" in changed
     assert "@mine(double %z)" in changed
-    assert vectorisable("ret double %w") == "ret double %w"
+    assert with_own_names("ret double %w") == "ret double %w"
 
 
 # --- functions that are inlined -----------------------------------------------------------------
 
 
-@pytest.mark.skipif(not vectormath._are_inlined(), reason="this processor has no fused multiply-add")
+@pytest.mark.skipif(not vectormath.ARE_INLINED, reason="this processor has no fused multiply-add")
 @pytest.mark.parametrize("name", INLINED)
 def test_inlined_functions_agree_with_the_scalar_ones(name: str) -> None:
     function = getattr(np, name, None) or getattr(math, name)
@@ -105,7 +107,7 @@ def test_inlined_functions_agree_with_the_scalar_ones(name: str) -> None:
     np.testing.assert_array_equal(np.copysign(got == got, got), np.copysign(got == got, expected))
 
 
-@pytest.mark.skipif(not vectormath._are_inlined(), reason="this processor has no fused multiply-add")
+@pytest.mark.skipif(not vectormath.ARE_INLINED, reason="this processor has no fused multiply-add")
 def test_inlined_functions_are_not_called() -> None:
     slope = derivative(njit(lambda x: np.tanh(x) + math.erf(x) * np.log(x)))
     vmap(slope)(np.ones(100))
@@ -129,9 +131,34 @@ dualdiff.show_config()
 def test_it_can_be_turned_off() -> None:
     on, text_on = run(PROGRAM).split("\n", 1)
     off, text_off = run(PROGRAM, DUALDIFF_VECTOR_MATH="0").split("\n", 1)
-    assert vector_library().name in text_on  # type: ignore[union-attr]
+    assert LIBRARY.name in text_on  # type: ignore[union-attr]
     assert "none (DUALDIFF_VECTOR_MATH=0)" in text_off
     np.testing.assert_allclose(eval(on), eval(off), rtol=1e-15)
+
+
+def test_values_other_than_0_and_1_are_refused() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(PROGRAM, DUALDIFF_VECTOR_MATH="off")
+    assert "ValueError: DUALDIFF_VECTOR_MATH must be 0 or 1, not 'off'" in failed.value.stderr
+
+
+LATE = """
+import sys
+import numpy as np
+from numba import njit
+from dualdiff import derivative, gradient, vmap
+checked = lambda: "dualdiff.compiled.vectormath" in sys.modules
+f, g = njit(lambda x: np.sin(x)), njit(lambda x: np.sin(x[0]))
+derivative(f)(1.0), gradient(g)(np.ones(2))
+assert not checked()
+vmap(derivative(f))(np.ones(2))
+print(checked())
+"""
+
+
+def test_the_library_is_checked_when_the_first_batch_is_compiled(tmp_path: Path) -> None:
+    assert run(LATE, DUALDIFF_CACHE_DIR=str(tmp_path)) == "True\n"
+    assert run(LATE, DUALDIFF_CACHE_DIR=str(tmp_path)) == "False\n"  # it is taken from the cache
 
 
 @needs_library
@@ -141,7 +168,7 @@ def test_loops_call_vector_functions_and_other_code_does_not() -> None:
     slope_of_batch = vmap(slope)
     slope_of_batch(np.ones(100))
     (plan,) = batch(slope)._plans.values()
-    symbols = {v.symbol for v in vector_library().variants if v.function in ("cos", "sin")}  # type: ignore[union-attr]
+    symbols = {v.symbol for v in LIBRARY.variants if v.function in ("cos", "sin")}  # type: ignore[union-attr]
     assert any(symbol in plan.kernel.assembly() for symbol in symbols)
     other = njit(lambda x: np.cos(2 + np.sin(x)).sum())
     other(np.ones(100))

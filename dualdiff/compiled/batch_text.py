@@ -22,7 +22,7 @@ from .rows import row_at, row_type
 from .samples import block
 from .seeding import base_type
 from .types import is_dual, is_number
-from .vectormath import STRIDE
+from .vectorised import STRIDE
 
 HELPERS = {
     "outputs": outputs,

@@ -25,7 +25,7 @@ from .drivers import Driver, check_result, compile_clone, compiled_entry, type_o
 from .rows import LONGEST
 from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
-from .vectormath import STRIDE
+from .vectorised import STRIDE
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""

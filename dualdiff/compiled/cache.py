@@ -32,7 +32,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
 from .linked import calls_by_name
-from .vectormath import found_library
+from .vector_libraries import found_library
 
 VARIABLE = "DUALDIFF_CACHE_DIR"
 

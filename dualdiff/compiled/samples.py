@@ -23,7 +23,7 @@ from .clone import Clone, CloneCompiler, LoopCloneCompiler
 from .linked import Apart
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
-from .vectormath import LowerVectorised
+from .vectorised import LowerVectorised
 
 
 class Block(Apart):

@@ -1,11 +1,9 @@
-"""Elementary functions of vectors, for loops over samples: the machine's own libraries, found once and checked.
+"""Elementary functions of vectors, for loops over samples: those of the machine's own libraries, checked at import.
 
 Numba calls the C library one number at a time. LLVM's loop vectoriser puts a vector function in the place of a
 scalar one where an attribute of the scalar function names it. Here that attribute is written into the code of a
-batch, and nowhere else: other code that Numba compiles stays as it is. The libraries are glibc's libmvec, on x86-64
-with AVX2 or AVX-512 and on 64-bit ARM, and Intel's SVML, where its runtime package is installed. They are correct to 4
-ulp; where there is none, a loop calls the scalar functions. Some functions are not called but inlined, see
-polynomials.py.
+batch, and nowhere else: other code that Numba compiles stays as it is. Where there is no library, a loop calls the
+scalar functions. Some functions are not called but inlined, see polynomials.py.
 """
 
 from __future__ import annotations
@@ -13,125 +11,19 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
-import os
 import platform
 import re
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba.core import codegen, config
-from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core import config
 
-from .linked import LinkedCompiler, LinkedLibrary, LowerForLinking
 from .polynomials import INLINED, inlined
-
-VARIABLE = "DUALDIFF_VECTOR_MATH"
-"""Set to 0 in the environment, it has batches call the scalar functions."""
-
-_PREFIX = "dualdiff_"
-"""Each scalar function gets a name of its own, so that LLVM attaches to it nothing but what is said here."""
-
-STRIDE = 64
-"""Numbers per step of a loop: a multiple of what LLVM takes at a time, which is a few vectors."""
+from .vector_libraries import PREFIX, Library, Variant, features, found_library, is_on
 
 ULP = 4
 """How far from the scalar function a vector function may be; one that is farther away is not used."""
-
-_UNARY = (
-    *("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1"),
-    *("log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh"),
-)
-_BINARY = ("atan2", "hypot", "pow")
-
-
-class Variant(NamedTuple):
-    """A vector function: that of a scalar one, on so many numbers of a type, by its symbol in the library."""
-
-    function: str
-    arity: int
-    type: str
-    lanes: int
-    symbol: str
-
-    @property
-    def scalar(self) -> str:
-        """The name of the scalar function in the C library."""
-        return self.function + "f" * (self.type == "float")
-
-    @property
-    def vector(self) -> str:
-        """LLVM's name of the type of its operands and its result."""
-        return f"<{self.lanes} x {self.type}>"
-
-    @property
-    def convention(self) -> str:
-        """LLVM's name of the calling convention, where it is not C's."""
-        return "aarch64_vector_pcs" if self.symbol.startswith("_ZGVn") else ""
-
-
-class Library(NamedTuple):
-    """The vector functions of a library."""
-
-    name: str
-    variants: tuple[Variant, ...]
-
-
-def _features() -> set[str]:
-    """What the processor has that code is compiled for."""
-    if config.CPU_NAME or config.CPU_FEATURES is not None:
-        named = (config.CPU_FEATURES or "").split(",")
-        return {feature[1:] for feature in named if feature.startswith("+")}
-    return {feature for feature, there in llvm.get_host_cpu_features().items() if there}
-
-
-def _candidates(symbols: Iterable[tuple[str, int]]) -> Iterator[Variant]:
-    """The vector functions that there are, by formats for their symbols, with the widths of vectors in bytes."""
-    for pattern, width in symbols:
-        for names, arity in ((_UNARY, 1), (_BINARY, 2)):
-            for name in names:
-                for type_, suffix, size in (("double", "", 8), ("float", "f", 4)):
-                    lanes = width // size
-                    symbol = pattern.format(name=name, lanes=lanes, v="v" * arity, f=suffix)
-                    if llvm.address_of_symbol(symbol) and llvm.address_of_symbol(name + suffix):
-                        yield Variant(name, arity, type_, lanes, symbol)
-
-
-def _svml() -> Library | None:
-    """Intel's library, from the package ``intel-cmplr-lib-rt``: its functions of high accuracy, to 1 ulp."""
-    path = Path(sys.prefix, "lib", "libsvml.so")
-    if platform.machine() != "x86_64" or not path.exists():
-        return None
-    ctypes.CDLL(str(path.with_name("libintlc.so.5")), mode=ctypes.RTLD_GLOBAL)  # it would be sought elsewhere
-    llvm.load_library_permanently(str(path))
-    return Library("SVML", tuple(_candidates(("__svml_{name}{f}{lanes}_ha", width) for width in _widths().values())))
-
-
-def _libmvec() -> Library | None:
-    """The vector functions of glibc."""
-    if sys.platform != "linux":
-        return None
-    try:
-        llvm.load_library_permanently("libmvec.so.1")
-    except RuntimeError:  # another C library, or one for another processor
-        return None
-    widths = _widths().items()
-    return Library("libmvec", tuple(_candidates((f"_ZGV{isa}N{{lanes}}{{v}}_{{name}}{{f}}", w) for isa, w in widths)))
-
-
-def _widths() -> dict[str, int]:
-    """The widths of the processor's vectors in bytes, by the letters of their instruction sets in glibc's symbols."""
-    if platform.machine() == "aarch64":
-        return {"n": 16}
-    features = _features()
-    sets = (("d", "avx2", 32), ("e", "avx512f", 64))
-    return {letter: width for letter, feature, width in sets if feature in features}
-
 
 # --- the check ------------------------------------------------------------------------------
 
@@ -168,7 +60,7 @@ def _checked(library: Library) -> Library:
         llvm.parse_assembly(str(module)),
         llvm.Target.from_default_triple().create_target_machine(
             cpu=config.CPU_NAME or llvm.get_host_cpu_name(),
-            features=",".join("+" + feature for feature in sorted(_features())),
+            features=",".join("+" + feature for feature in sorted(features())),
             opt=0,
             jit=True,
         ),
@@ -231,60 +123,39 @@ def _agree(found: np.ndarray, expected: np.ndarray) -> bool:
     return bool(np.all(close | (found == expected) | (np.isnan(found) & np.isnan(expected))))
 
 
-@functools.cache
-def found_library() -> Library | None:
-    """The library that is there, loaded but not checked; None if there is none, or it is turned off.
-
-    Its scalar functions are made known by their own names, for code from disk, too.
-    """
-    if os.environ.get(VARIABLE, "1") == "0":
-        return None
-    for find in (_libmvec, _svml):  # the first takes half as long for some, and nowhere longer
-        library = find()
-        if library is not None and library.variants:
-            for v in library.variants:
-                llvm.add_symbol(_PREFIX + v.scalar, llvm.address_of_symbol(v.scalar))
-            return library
-    return None
-
-
-@functools.cache
-def vector_library() -> Library | None:
-    """The library with the vector functions that batches call; None if there is none."""
+def _checked_library() -> Library | None:
     library = found_library()
     return None if library is None else _checked(library)
+
+
+LIBRARY = _checked_library()
+"""The library with the vector functions that batches call; None if there is none."""
+
+ARE_INLINED = is_on() and (platform.machine() == "aarch64" or "fma" in features())
+"""Whether there are functions that are not called: they need fused multiply-adds."""
 
 
 # --- LLVM code ------------------------------------------------------------------------------
 
 
 @functools.cache
-def _are_inlined() -> bool:
-    """Whether there are functions that are not called: they need fused multiply-adds."""
-    fused = platform.machine() == "aarch64" or "fma" in _features()
-    return fused and os.environ.get(VARIABLE, "1") != "0"
-
-
-@functools.cache
 def _renamed() -> dict[str, str]:
     """The scalar functions with vector variants: their own names, by those that Numba calls them by."""
-    library = vector_library()
-    known = [(v.function, v.type) for v in library.variants] if library else []
-    if _are_inlined():
+    known = [(v.function, v.type) for v in LIBRARY.variants] if LIBRARY else []
+    if ARE_INLINED:
         known += [(name, "double") for name in INLINED]
     names = {}
     for name, type_ in known:
         scalar, intrinsic = (name, f"llvm.{name}.f64") if type_ == "double" else (name + "f", f"llvm.{name}.f32")
-        names[scalar] = names[intrinsic] = _PREFIX + scalar
+        names[scalar] = names[intrinsic] = PREFIX + scalar
     return names
 
 
 def _variants(own: str) -> list[Variant]:
     """The vector functions in the place of a scalar one; none if that is inlined."""
-    if _are_inlined() and own.removeprefix(_PREFIX) in INLINED:
+    if ARE_INLINED and own.removeprefix(PREFIX) in INLINED:
         return []
-    library = vector_library()
-    return [v for v in library.variants if _PREFIX + v.scalar == own] if library else []
+    return [v for v in LIBRARY.variants if PREFIX + v.scalar == own] if LIBRARY else []
 
 
 @functools.cache
@@ -319,8 +190,17 @@ _OPAQUE = re.compile(r"[( ]ptr[ ,)]")
 _CALLED = re.compile(r"@((?:llvm\.)?[a-z0-9]+(?:\.f32|\.f64)?)\(([^()]*)\)")
 
 
-def vectorisable(text: str) -> str:
-    """The LLVM code of a module, with scalar functions that the loop vectoriser may replace."""
+def vectorisable(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A module with scalar functions that the loop vectoriser may replace."""
+    changed = llvm.parse_assembly(with_own_names(str(module)))
+    changed.name = module.name
+    if ARE_INLINED:
+        changed.link_in(llvm.parse_assembly(inlined(PREFIX)))
+    return changed
+
+
+def with_own_names(text: str) -> str:
+    """The LLVM code of a module, with their own names for those functions, which tell the vector functions."""
     names = _renamed()
     used: dict[str, None] = {}
 
@@ -346,52 +226,3 @@ def vectorisable(text: str) -> str:
         listed = f"[{len(references)} x {kind}] [{', '.join(references)}]"
         lines.append(f'@llvm.compiler.used = appending global {listed}, section "llvm.metadata"')
     return "\n".join(lines)
-
-
-def _vectorise(library: Any) -> None:
-    """Optimise the code of a library, with vector functions in the place of scalar ones."""
-    name = library._final_module.name
-    library._final_module = llvm.parse_assembly(vectorisable(str(library._final_module)))
-    library._final_module.name = name
-    if _are_inlined():
-        library._final_module.link_in(llvm.parse_assembly(inlined(_PREFIX)))
-    codegen.JITCodeLibrary._optimize_final_module(library)
-
-
-class VectorisedLibrary(LinkedLibrary):
-    """Code with loops, to be linked into that of other functions: optimised, as ``LinkedLibrary`` is not."""
-
-    def _optimize_final_module(self) -> None:
-        _vectorise(self)
-
-
-class VectorisedCLibrary(codegen.JITCodeLibrary):
-    """Code with loops that is called by its address."""
-
-    def _optimize_final_module(self) -> None:
-        _vectorise(self)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class LowerVectorised(LowerForLinking):
-    """Lowers a loop that compiled code calls, and vectorises it."""
-
-    _name = "dualdiff_lower_vectorised"
-    library_class = VectorisedLibrary
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class LowerVectorisedC(NativeLowering):
-    """Lowers a loop that is called by its address, and vectorises it."""
-
-    _name = "dualdiff_lower_vectorised_c"
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = VectorisedCLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        return bool(super().run_pass(state))
-
-
-class VectorisedCCompiler(LinkedCompiler):
-    """The pipeline of loops that are called by their addresses."""
-
-    lowering_pass = LowerVectorisedC
