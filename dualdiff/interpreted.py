@@ -66,6 +66,32 @@ def interpreted_transform(
     return transform
 
 
+def interpreted_hessian(gradients: Any, argnums: tuple[int, ...]) -> Callable[..., Any]:
+    """The derivatives, by each of the arguments, of a function that returns a gradient for each of them."""
+
+    def joined(*args: Any, **kwargs: Any) -> Any:
+        return np.concatenate([as_batch(part).reshape(-1) for part in gradients(*args, **kwargs)])
+
+    joined = functools.update_wrapper(joined, gradients, updated=())
+    joined.is_gradient = True  # type: ignore[attr-defined]
+    rows = interpreted_transform("jacobian", joined, argnums, None, with_value=False)
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        args, xs = _checked(gradients, args, kwargs, argnums)
+        shapes = [np.shape(x) for x in xs]
+        ends = np.cumsum([np.size(x) for x in xs])[:-1]
+        by_argument = [np.split(as_batch(block), ends) for block in rows(*args, **kwargs)]
+        return tuple(
+            tuple(
+                _number_or_array(column[i].reshape(shape + of_x))
+                for column, of_x in zip(by_argument, shapes, strict=True)
+            )
+            for i, shape in enumerate(shapes)
+        )
+
+    return functools.update_wrapper(transformed, gradients, updated=())
+
+
 def interpreted_entries(f: Any, i: int, lanes: int) -> Callable[..., Any]:
     """The entries of a sparse Jacobian by argument i, called with ``Passes``, an array or None, and then as f is."""
 

@@ -11,7 +11,6 @@ written to, and the result does not depend on ``chunk``, to the bit.
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +19,13 @@ import numpy as np
 
 from .function import AlsoCompiled
 from .inputs import as_argnums, as_callable, as_chunk, as_input
-from .interpreted import interpreted_derivative, interpreted_jvp, interpreted_returning, interpreted_transform
+from .interpreted import (
+    interpreted_derivative,
+    interpreted_hessian,
+    interpreted_jvp,
+    interpreted_returning,
+    interpreted_transform,
+)
 
 
 def derivative(f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None) -> Callable[..., Any]:
@@ -166,17 +171,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
     """
     if not isinstance(argnums, (tuple, list)):
         return jacobian(gradient(f, argnums), argnums)
-    blocks = [[_single(jacobian(_single(gradient(f, (i,))), (j,))) for j in argnums] for i in argnums]
-
-    @functools.wraps(f, updated=())
-    def hessian_blocks(*args: Any, **kwargs: Any) -> Any:
-        return tuple(tuple(block(*args, **kwargs) for block in row) for row in blocks)
-
-    return hessian_blocks
-
-
-def _single(f: Callable[..., Any]) -> Callable[..., Any]:
-    return functools.wraps(f, updated=())(lambda *args, **kwargs: f(*args, **kwargs)[0])
+    return _chunked("hessian", gradient(f, argnums), argnums, None, with_value=False)
 
 
 class _Jvp(AlsoCompiled):
@@ -311,4 +306,6 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
         from .compiled.transforms import compiled_transform
 
         return compiled_transform(kind, f, argnums, chunk, with_value)
+    if kind == "hessian":
+        return interpreted_hessian(f, argnums)
     return interpreted_transform(kind, f, argnums, chunk, with_value)

@@ -81,10 +81,15 @@ def greedy_ufunc(x: Any) -> Any:
     return x[0] * x[1]
 
 
+def weighted(x: Any, k: Any, y: Any) -> Any:
+    return np.sum(x * x) * y[0] * k + np.exp(y[1] * x[0]) * k**3
+
+
 COMPILED = {
     f: njit(f)
     for f in (
         example, of_two, wave, spread, constant, pair, picky, greedy, greedy_ufunc, squares, sum_of_squares,
+        weighted,
     )
 }  # fmt: skip
 
@@ -197,6 +202,17 @@ def test_hessian_and_its_products(way: Any) -> None:
     np.testing.assert_allclose(hvp(f, (X,), (np.array([3.0, 1.0]),)), HESSIAN @ [3.0, 1.0], rtol=1e-14)
     blocks = hessian(way(of_two), argnums=(0, 1))(2.0, 5.0)
     np.testing.assert_allclose(np.array(blocks), HESSIAN, rtol=1e-14)
+
+
+def test_hessian_blocks_are_parts_of_the_whole(way: Any) -> None:
+    point = (np.array([1.0, 2.0, 3.0]), 2.0, np.array([0.5, -1.0]))
+    whole = hessian(lambda z: weighted(z[:3], z[3], z[4:]))(np.hstack(point))
+    blocks = hessian(way(weighted), argnums=(2, 0, 1))(*point)
+    places = (slice(4, 6), slice(0, 3), 3)
+    for row, i in zip(blocks, places, strict=True):
+        for block, j in zip(row, places, strict=True):
+            np.testing.assert_allclose(block, whole[i, j], rtol=1e-14)
+            assert np.shape(block) == whole[i, j].shape
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 17])

@@ -185,21 +185,32 @@ class Numbers:
 
     def written(self, single: bool, with_value: bool) -> Loop:
         stores: list[list[str]] = []  # for each result, what makes its numbers
-        found = self._results(["value_in({}, LEVEL)"], stores) if with_value or self.kind == "value" else None
-        derivatives = []
+        is_wanted = with_value or self.kind == "value"
+        found = self._results(_parts(self.y), ["value_in({}, LEVEL)"], stores) if is_wanted else None
+        tree = _parts(self.y)
+        rows = [self._derivatives(part, stores) for part in (tree if self.kind == "hessian" else [tree])]
+        derivative = rows[0][0] if single and rows[0] else tuple(rows) if self.kind == "hessian" else rows[0]
+        results = found if self.kind == "value" else (found, derivative) if with_value else derivative
+        return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, results)
+
+    def _derivatives(self, tree: Any, stores: list[Any]) -> tuple[Any, ...]:
+        """The derivatives of parts of the result by each argument."""
+        found = []
         for i in self.indices:
             a = self.arguments[i]
             read = [f"tangent_in({{}}, LEVEL, {self.lanes[i] + k})" for k in range(a.length or 1)]
-            derivatives.append(self._results(read, stores, base_type(a.type), a.length))
-        derivative = derivatives[0] if single and derivatives else tuple(derivatives)
-        tree = found if self.kind == "value" else (found, derivative) if with_value else derivative
-        return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, tree)
+            found.append(self._results(tree, read, stores, base_type(a.type), a.length))
+        return tuple(found)
 
     def _results(
-        self, read: Sequence[str], stores: list[Any], ty: types.Type | None = None, length: int | None = None
+        self,
+        tree: Any,
+        read: Sequence[str],
+        stores: list[Any],
+        ty: types.Type | None = None,
+        length: int | None = None,
     ) -> Any:
-        """What is read of the parts of the result: for a Jacobian one array of all, otherwise one for each."""
-        tree = _parts(self.y)
+        """What is read of parts of the result: for a Jacobian one array of all, otherwise one for each."""
         by_x = () if length is None else (length,)
         parts = list(flat(tree))
         if self.kind == "jacobian":
@@ -278,7 +289,7 @@ def _as_float(ty: types.Type) -> types.Type:
 
 
 class Rows:
-    """Writes the loop over samples of arrays, for a gradient or a Jacobian: with buffers of duals for all samples.
+    """Writes the loop over samples of arrays, for passes as in text.py: with buffers of duals for all samples.
 
     ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones.
     """
@@ -304,20 +315,25 @@ class Rows:
         self.indices = indices
 
     def written(self, single: bool, with_value: bool) -> Loop:
-        ndim = ndim_of(self.y)
-        number = number_type(self.y)
-        whole: tuple[Any, ...] = (("result", 0),) if ndim else ()
-        of_x = [(("argument", i),) if isinstance(self.arguments[i].type, types.Array) else () for i in self.indices]
-        base = _as_float(_number_type(number, 1))
-        found = [Output(base, whole)] if with_value else []
-        derivatives = [
-            Output(base_type(self.arguments[i].type), whole + x) for i, x in zip(self.indices, of_x, strict=True)
-        ]
-        text = _kernel(len(self.arguments), len(found + derivatives), self._lines(ndim, len(found)))
-        derivative = derivatives[0] if single else tuple(derivatives)
-        return Loop(text, {"f": self.f}, (found[0], derivative) if with_value else derivative, (ndim,) if ndim else ())
+        by = [self.arguments[i].type for i in self.indices]
+        of_x = [(("argument", i),) if isinstance(x, types.Array) else () for i, x in zip(self.indices, by, strict=True)]
+        parts = self._parts_of_y()
+        arrays = [part for part in parts if ndim_of(part.type)]
+        whole = [(("result", arrays.index(part)),) if part in arrays else () for part in parts]
+        value = Output(_as_float(_number_type(number_type(self.y), 1)), whole[0])
+        rows = tuple(tuple(Output(base_type(x), w + s) for x, s in zip(by, of_x, strict=True)) for w in whole)
+        derivative = rows[0][0] if single else rows if self.kind == "hessian" else rows[0]
+        tree = (value, derivative) if with_value else derivative
+        text = _kernel(len(self.arguments), len(list(flat(tree))), self._lines(parts, int(with_value)))
+        return Loop(text, {"f": self.f}, tree, tuple(ndim for part in arrays if (ndim := ndim_of(part.type))))
 
-    def _lines(self, ndim: int | None, first: int) -> list[str]:
+    def _parts_of_y(self) -> list[Part]:
+        """What has derivatives of its own: the gradients of a Hessian, or the whole result."""
+        if self.kind == "hessian":
+            return [Part(f"y[{p}]", t) for p, t in enumerate(self.y.types)]
+        return [Part("y", self.y)]
+
+    def _lines(self, parts: Sequence[Part], first: int) -> list[str]:
         k = range(len(self.indices))
         x = [self._sample(i) for i in self.indices]
         is_array = [isinstance(self.arguments[i].type, types.Array) for i in self.indices]
@@ -329,7 +345,7 @@ class Rows:
         cells = [self._sample(i) for i in range(len(self.arguments))]
         for j, i in zip(k, self.indices, strict=True):
             cells[i] = f"x{j}" if is_array[j] else f"seed(lift({x[j]}, 1, {self.n}, {int(self.strict)}), start - o{j})"
-        kind = "jacobian" if ndim else "gradient"
+        is_one_array = self.kind == "jacobian" and ndim_of(self.y)  # which outputs() makes of it
         lines = [
             f"n = len(a{batched})",
             "bad = False",
@@ -345,21 +361,23 @@ class Rows:
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
             *(f"        {made[j]}" for j in arrays if self.fresh),
             *(f"        seed(x{j}, start - o{j})" for j in arrays),
-            f"        y = {'outputs' if ndim else ''}(f({', '.join(cells)}))",
+            f"        y = {'outputs' if is_one_array else ''}(f({', '.join(cells)}))",
         ]
-        if ndim:
-            lines += ["        if start == 0 and y.shape != shapes[0]:", "            return bad, i, (y.shape,)"]
+        shapes = "".join(f"{part.text}.shape, " for part in parts if ndim_of(part.type))
+        if shapes:
+            lines += [f"        if start == 0 and ({shapes}) != shapes:", f"            return bad, i, ({shapes})"]
         if first:
             lines += ["        if start == 0:", f"            put(r0, i, y, {self._like()})"]
-        for j in k:
-            result = f"row(r{first + j}, i)"
+        collected = list(enumerate(itertools.product(parts, k), first))
+        for r, (part, j) in collected:
+            kind = "jacobian" if ndim_of(part.type) else "gradient"
             if is_array[j]:
-                lines.append(f"        bad |= collect_{kind}({result}, y, x{j}, start - o{j})")
+                lines.append(f"        bad |= collect_{kind}(row(r{r}, i), {part.text}, x{j}, start - o{j})")
             else:
-                kept = "" if ndim else f"r{first + j}[i] = "
-                lines.append(f"        {kept}collect_number({result}, y, {self._like()}, start - o{j})")
+                kept = "" if kind == "jacobian" else f"r{r}[i] = "
+                lines.append(f"        {kept}collect_number(row(r{r}, i), {part.text}, {self._like()}, start - o{j})")
         lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in arrays if not self.fresh]
-        lines += [f"    bad |= any_nan(row(r{first + j}, i))" for j in numbers]
+        lines += [f"    bad |= any_nan(row(r{r}, i))" for r, (_, j) in collected if j in numbers]
         return [*lines, "return bad, -1, shapes"]
 
     def _like(self) -> str:

@@ -83,24 +83,32 @@ class Text:
     def lift(self, x: str, more: str = "") -> str:
         return f"lift{'_here' if more else ''}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
-    def chunked(self, collect: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
-        """gradient and jacobian: passes over the arguments, n lanes at a time; ``given`` is where a gradient goes."""
+    def chunked(self, kind: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
+        """gradient, jacobian, and hessian, of a tuple of gradients: passes over the arguments, n lanes at a time.
+
+        ``given`` is where a gradient goes.
+        """
         k = range(len(self.x))
+        parts = [f"y[{i}]" for i in k] if kind == "hessian" else ["y"]
+        found = {(p, i): f"g{p}_{i}" for p in range(len(parts)) for i in k}
+        collect = "gradient" if kind == "gradient" else "jacobian"
         arrays = [i for i in k if self.is_array[i]]
         # a function that returns a number leaves nothing behind that may share memory with its argument
-        local = arrays if collect == "gradient" else []
+        local = arrays if kind == "gradient" else []
         lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '')}" for i in k]
         seeds = [f"seed(x{i}, start - o{i})" for i in arrays]
         call = self.call([f"x{i}" if i in arrays else f"seed(x{i}, start - o{i})" for i in k])
         gather = [
-            f"bad |= collect_{collect}(g{i}, y, x{i}, start - o{i})"
+            f"bad |= collect_{collect}({g}, {parts[p]}, x{i}, start - o{i})"
             if i in arrays
-            else f"g{i} = collect_number(g{i}, y, x{i}, start - o{i})"
-            for i in k
+            else f"{g} = collect_number({g}, {parts[p]}, x{i}, start - o{i})"
+            for (p, i), g in found.items()
         ]
-        early = collect == "gradient" and self.plain  # its type is known before f is called
-        answer = "g0" if single else f"({''.join(f'g{i}, ' for i in k)})"
-        again = " or ".join(["bad", *(f"any_nan(g{i})" for i in k if i not in arrays)])
+        early = kind == "gradient" and self.plain  # its type is known before f is called
+        made = [f"{g} = empty_{collect}({parts[p]}, x{i})" for (p, i), g in found.items()]
+        rows = [f"({''.join(found[p, i] + ', ' for i in k)})" for p in range(len(parts))]
+        answer = found[0, 0] if single else f"({', '.join(rows)})" if kind == "hessian" else rows[0]
+        again = " or ".join(["bad", *(f"any_nan({g})" for (_, i), g in found.items() if i not in arrays)])
         if self.reach is not None:
             again += f" or o{len(k)} > {self.reach}"
         hand_over = [f"if o{len(k)} > {self.short}:", f"    return long({', '.join(self.names)})"]
@@ -110,13 +118,13 @@ class Text:
             *(hand_over if self.short is not None else []),
             *(f"b{i} = stack()" for i in local),
             *lift,
-            *(f"g{i} = {given or f'empty_early(x{i})'}" for i in k if early),
+            *(f"{g} = {given or f'empty_early(x{i})'}" for (_, i), g in found.items() if early),
             "bad = False",
             f"for start in range(0, o{len(k)} or 1, {self.n}):",
             *("    " + line for line in (lift if fresh else [])),
             *("    " + line for line in seeds),
-            f"    y = outputs({call})" if collect != "gradient" else f"    y = {call}",
-            *([] if early else ["    if start == 0:", *(f"        g{i} = empty_{collect}(y, x{i})" for i in k)]),
+            f"    y = outputs({call})" if kind == "jacobian" else f"    y = {call}",
+            *([] if early else ["    if start == 0:", *("        " + line for line in made)]),
             *("    " + line for line in gather),
             *self.result("value_of(y, x0)", answer, with_value, again),
         )

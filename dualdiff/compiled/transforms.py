@@ -31,7 +31,7 @@ from .types import OPTIONS, is_dual, is_number, level_of
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""
 
-WIDE_LANES = {"gradient": 64, "jacobian": 32}
+WIDE_LANES = {"gradient": 64, "jacobian": 32, "hessian": 32}
 """Tangents per pass over long arrays. Measured with 16 to 1000 parameters: every pass computes the values again, which
 speaks for many lanes where values are costly; spilled registers, caches that duals no longer fit in, and idle lanes in
 the last pass speak for few. With 64 lanes a gradient of exponentials and cosines costs 0.6 of one with 16 for 100
