@@ -42,7 +42,8 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
     Returns
     -------
     A function with the positional parameters of g, whose results are those of g stacked along a new first axis. Its
-    keyword ``out`` takes arrays of the shapes and types of the results, which are written to and returned.
+    keyword ``out`` takes arrays of the shapes and types of the results, which are written to and returned. For a batch
+    without samples g may be called with ones, and zeros for integers, to see the shapes of its results.
 
     Raises
     ------

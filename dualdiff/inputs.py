@@ -87,6 +87,11 @@ def as_callable(f: Any, transform: str) -> Any:
     return f
 
 
+def one_sample(x: Any) -> np.ndarray:
+    """A sample like those of a batch that has none, to see what f makes of it: ones, or 0 for what may be indices."""
+    return np.full((1, *x.shape[1:]), x.dtype.kind == "f", x.dtype)
+
+
 @functools.cache
 def physical_memory() -> int | None:
     """The bytes of memory of this machine; None where the system does not tell."""

@@ -12,7 +12,7 @@ import numpy as np
 from .alike import Witness
 from .array import DualArray
 from .dual import _dual, fresh_level, level_of
-from .inputs import as_input, check_memory
+from .inputs import as_input, check_memory, one_sample
 from .levels import as_batch, lift, plain, zeros
 from .trees import as_results
 
@@ -169,7 +169,8 @@ def on_samples(g: Any, arguments: Sequence[Any], batched: Sequence[bool], n: int
     if whole is not None and all(_agree(result(i), _structured(whole, itemgetter(i))) for i in {0, n // 2, n - 1} if n):
         return whole
     if n == 0:
-        raise ValueError(f"{_name(g)} is a Python function: without samples the shapes of its result are not known")
+        arguments = [one_sample(x) if is_batched else x for x, is_batched in zip(arguments, batched, strict=True)]
+        return _structured(_stacked([result(0)]), lambda part: part[:0])
     return _stacked([result(i) for i in range(n)])
 
 

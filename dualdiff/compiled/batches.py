@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
-from ..inputs import as_input, check_memory
+from ..inputs import as_input, check_memory, one_sample
 from ..threads import spread
 from ..trees import Like, as_results, flat, mapped
 from . import cache
@@ -146,7 +146,8 @@ class Batch:
         shapes = plan.shapes
         found: tuple[tuple[int, ...], ...] = ()
         if shapes is None:  # f returns arrays
-            found = plan.kernel.shapes(plan.part(arguments, 0, 1)) if n else tuple((0,) * d for d in plan.loop.ndims)
+            one = arguments if n else [one_sample(x) if b else x for x, b in zip(arguments, batched, strict=True)]
+            found = plan.kernel.shapes(plan.part(one, 0, 1))
             shapes = plan.result_shapes(found)
         check_memory(n * sum(math.prod(s) * d.itemsize for s, d in zip(shapes, plan.types, strict=True)), "batch")
         wanted: Sequence[Any] = [None] * len(shapes)
