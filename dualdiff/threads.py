@@ -11,13 +11,16 @@ from typing import Any
 VARIABLE = "DUALDIFF_NUM_THREADS"
 
 FIRST = 1024
-"""Samples that are evaluated before it is decided whether to use threads."""
+"""At most so many samples, and a 64th of all, are evaluated before it is decided whether to use threads."""
 
 WORTHWHILE = 200e-6
 """Seconds of work that pay for handing a part of it to a thread, which takes some ten microseconds."""
 
 PARTS = 4
 """Parts per thread: if one thread is held up, the others take over."""
+
+PATIENCE = 0.1
+"""Seconds of work between which Python gets its turn: compiled code cannot be interrupted."""
 
 _pool: Any = None
 _lock = threading.Lock()
@@ -53,17 +56,18 @@ def _processors() -> int:
 def spread(run: Callable[[int, int], None], n: int, threads: int, step: int) -> None:
     """Call ``run(start, stop)`` for contiguous parts of n samples, in threads if there is enough work.
 
-    Parts begin at multiples of ``step``. An exception in one is raised here; parts that have not begun by then are
-    dropped.
+    Parts begin at multiples of ``step``. An exception in one, or an interrupt, is raised here; parts that have not
+    begun by then are dropped.
     """
-    if threads == 1 or n <= 2 * FIRST or _is_worker():
+    if n <= 2 * step or _is_worker():
         run(0, n)
         return
-    first = FIRST
+    first = min(FIRST, -(-n // (64 * step)) * step)
     begun = time.perf_counter()
     run(0, first)
     seconds = (time.perf_counter() - begun) * (n - first) / first
-    parts = min(threads * PARTS, int(seconds / WORTHWHILE))
+    shared = min(threads * PARTS, int(seconds / WORTHWHILE)) if threads > 1 else 1
+    parts = max(shared, int(seconds / PATIENCE))
     if parts < 2:
         run(first, n)
         return

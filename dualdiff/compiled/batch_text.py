@@ -91,6 +91,7 @@ class Loop:
     scope: dict[str, Any]
     results: Any
     ndims: tuple[int, ...] = ()  # of the arrays that f returns, whose shapes only a call tells
+    step: int = 1  # samples that are evaluated together
 
     def function(self) -> Any:
         """The loop as a Python function, to be compiled."""
@@ -191,7 +192,8 @@ class Numbers:
         rows = [self._derivatives(part, stores) for part in (tree if self.kind == "hessian" else [tree])]
         derivative = rows[0][0] if single and rows[0] else tuple(rows) if self.kind == "hessian" else rows[0]
         results = found if self.kind == "value" else (found, derivative) if with_value else derivative
-        return Loop(self._kernel(len(stores)), {"block": block(self._block(stores)), "STRIDE": STRIDE}, results)
+        scope = {"block": block(self._block(stores)), "STRIDE": STRIDE}
+        return Loop(self._kernel(len(stores)), scope, results, step=STRIDE)
 
     def _derivatives(self, tree: Any, stores: list[Any]) -> tuple[Any, ...]:
         """The derivatives of parts of the result by each argument."""

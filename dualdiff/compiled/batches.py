@@ -25,7 +25,6 @@ from .drivers import Driver, check_result, compile_clone, compiled_entry, type_o
 from .rows import LONGEST
 from .transforms import CompiledJvp, CompiledTransform
 from .types import is_number
-from .vectorised import STRIDE
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""
@@ -126,7 +125,8 @@ class Plan:
         for x, dtype in zip(arguments, self._copied, strict=True):
             if dtype is not None and not _is_direct(x, dtype):
                 size = math.prod(x.shape[1:]) * dtype.itemsize
-                n = min(n, max(PIECE // max(size, 1) // STRIDE, 1) * STRIDE)
+                step = self.loop.step
+                n = min(n, max(PIECE // max(size, 1) // step, 1) * step)
         return max(n, 1)
 
 
@@ -170,7 +170,7 @@ class Batch:
                     )
 
         length = plan.piece(arguments, n)
-        spread(run, n, threads, STRIDE)
+        spread(run, n, threads, plan.loop.step)
         for r, result in zip(wanted, results, strict=True):
             if r is not None and r is not result:
                 r[...] = result
