@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -67,7 +68,7 @@ def spread(run: Callable[[int, int], None], n: int, threads: int, step: int) -> 
     run(0, first)
     seconds = (time.perf_counter() - begun) * (n - first) / first
     shared = min(threads * PARTS, int(seconds / WORTHWHILE)) if threads > 1 else 1
-    parts = max(shared, int(seconds / PATIENCE))
+    parts = max(shared, math.ceil(seconds / PATIENCE))
     if parts < 2:
         run(first, n)
         return
