@@ -60,4 +60,6 @@ def _shape(tree: Any) -> Any:
 
 
 def _described(tree: Any) -> str:
-    return f"a tuple of {len(tree)}" if isinstance(tree, tuple) else "an array"
+    if isinstance(tree, tuple):
+        return f"a tuple of {len(tree)}"
+    return "an array" if isinstance(tree, (np.ndarray, Like)) else f"a {type(tree).__name__}"

@@ -450,6 +450,11 @@ def test_given_arrays_that_do_not_fit(out: Any, message: str) -> None:
         vmap(derivative(bump))(np.ones(2), out=out)
 
 
+def test_given_lists() -> None:
+    with pytest.raises(ValueError, match="out must be a tuple of 2, as the result is, not a list"):
+        vmap(value_and_derivative(bump))(np.ones(2), out=[np.empty(2), np.empty(2)])
+
+
 def test_given_arrays_that_overlap() -> None:
     room = np.empty(3)
     with pytest.raises(ValueError, match="two of the arrays in out share memory"):
