@@ -82,7 +82,8 @@ class Batched:
         if len(axes) != len(args):
             raise ValueError(f"in_axes has {len(axes)} entries for {len(args)} arguments")
         if all(axis is None for axis in axes):
-            raise ValueError("at least one argument must have an axis of samples: in_axes has only None")
+            why = "in_axes has only None" if axes else "there are no arguments"
+            raise ValueError(f"at least one argument must have an axis of samples: {why}")
         arguments = [_moved(x, axis, i) for i, (x, axis) in enumerate(zip(args, axes, strict=True))]
         batched = [axis is not None for axis in axes]
         n = _length(arguments, batched, args)
