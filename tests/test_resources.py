@@ -159,18 +159,24 @@ def test_a_dual_is_typed_if_numba_comes_later() -> None:
 def test_other_numba_code_compiles_as_before() -> None:
     program = (
         "import sys\n"
-        "if sys.argv[1] == 'with': import dualdiff.compiled.drivers\n"
         "import numpy as np\n"
         "from numba import njit, float64\n"
+        "if sys.argv[1] == 'with':\n"
+        "    from dualdiff import derivative, vmap\n"
+        "    vmap(derivative(njit(lambda x: np.sin(x) * np.exp(x))))(np.ones(3))\n"
         "@njit([float64(float64[:])])\n"
         "def f(x):\n"
         "    y = np.sin(x) + x ** 2\n"
         "    y += 1.0\n"
         "    return y.sum() + np.dot(x, x) + max(x[0], x[1])\n"
         "print(f(np.arange(5.0)).hex(), f.nopython_signatures)\n"
+        "(code,) = f.inspect_asm().values()\n"
+        "instructions = [line.split('#')[0].split() for line in code.splitlines() if line.startswith('\\t')]\n"
+        "print([words[0] for words in instructions if words and words[0][0] != '.'])\n"
     )
     results = {
         subprocess.run([sys.executable, "-c", program, how], check=True, capture_output=True, text=True).stdout
         for how in ("with", "without")
     }
     assert len(results) == 1
+    assert "ret" in results.pop()
