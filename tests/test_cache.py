@@ -96,6 +96,17 @@ def test_nothing_is_written_unless_asked_for(tmp_path: Path, monkeypatch: pytest
     assert cache.directory() is None
 
 
+def test_code_with_vector_math_is_not_taken_for_code_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dualdiff.compiled import cache
+
+    monkeypatch.setattr(cache, "found_library", lambda: None)  # where there is none, some functions are inlined
+    digests = set()
+    for value in "01":
+        monkeypatch.setenv("DUALDIFF_VECTOR_MATH", value)
+        digests.add(cache._surroundings.__wrapped__())
+    assert len(digests) == 2
+
+
 RECURSIVE = """
 from numba import njit
 

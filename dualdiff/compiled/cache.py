@@ -32,7 +32,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
 from .linked import calls_by_name
-from .vector_libraries import found_library
+from .vector_libraries import found_library, is_on
 
 VARIABLE = "DUALDIFF_CACHE_DIR"
 
@@ -104,7 +104,7 @@ def _surroundings() -> bytes:
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
     settings = sorted((name, repr(value)) for name, value in vars(config).items() if name.isupper())
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    digest.update(repr((versions, settings, processor, found_library())).encode())
+    digest.update(repr((versions, settings, processor, is_on(), found_library())).encode())
     for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()
