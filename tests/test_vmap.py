@@ -520,6 +520,9 @@ def test_samples_cost_no_allocations(rng: np.random.Generator, counted: None) ->
         (lambda: vmap(gradient(polar, argnums=1))(np.ones((2, 3))), ValueError, "no argument number 1|has 1 arguments"),
         (lambda: vmap(derivative(lambda x: None))(np.ones(2)), TypeError, "returned None"),
         (lambda: vmap(derivative(njit(lambda x: x + 1j)))(np.ones(2)), CompilationError, "complex"),
+        (lambda: vmap(njit(lambda x: x + 1j))(np.ones(2)), ValueError, "vmap expects that .* returns numbers"),
+        (lambda: vmap(njit(lambda x: x * 1j))(np.ones((2, 3))), ValueError, "not an array of complex128"),
+        (lambda: vmap(njit(lambda x: {"a": x.sum()}))(np.ones((2, 3))), ValueError, "vmap expects that"),
     ],
 )
 def test_errors(call: Callable[[], Any], error: type[Exception], message: str) -> None:
@@ -565,6 +568,9 @@ def test_results_of_every_kind() -> None:
     np.testing.assert_array_equal(vmap(gradient(njit(lambda x: 3.0)))(x), np.zeros((3, 2)))
     listed = vmap(jacobian(njit(lambda x: [x[0], 2 * x[1]])))(x)
     np.testing.assert_array_equal(listed, np.broadcast_to(np.diag([1.0, 2.0]), (3, 2, 2)))
+    np.testing.assert_array_equal(vmap(njit(lambda x: x))(x), x)
+    np.testing.assert_array_equal(vmap(njit(lambda x: [x, 2 * x]))(x)[:, 1], 2 * x)
+    np.testing.assert_array_equal(vmap(jacobian(njit(lambda x: x)))(x), np.broadcast_to(np.eye(2), (3, 2, 2)))
     nested = vmap(jacobian(njit(lambda x: ((x[0], x[1]), (x[0] * x[1], 1.0)))))(x)
     np.testing.assert_array_equal(nested[:, 1, 0], x[:, ::-1])
     with pytest.raises(ValueError, match="must match"):

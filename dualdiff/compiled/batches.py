@@ -238,6 +238,7 @@ class Batch:
             return self._g.rows(arguments, 1 if strict else n, strict)
         called = clone(self._g)
         y = compile_clone(called, folded(called, argtypes), self._g.__name__)
+        check_result("vmap", self._g.__name__, y)
         return Calls(self._g, arguments, y).written()
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:
@@ -252,11 +253,11 @@ class Batch:
         lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
         try:
             y = compile_clone(looped, folded(looped, lifted), f.__name__)
+            check_result("vmap" if kind == "value" else kind, f.__name__, y)
         except (TypeError, ValueError):
-            if any(a.is_row for a in arguments):  # f wants more of an array than its elements
+            if any(a.is_row for a in arguments):  # f wants more of an array than its elements, or returns it
                 return None
             raise
-        check_result(kind, f.__name__, y)
         if not is_of_numbers(y, kind):
             return None
         return Numbers(kind, looped, arguments, self._indices, y, 1, strict).written(single, with_value)

@@ -274,6 +274,8 @@ def check_result(kind: str, name: str, result: types.Type) -> None:
 def described(result: types.Type) -> str:
     """What a function returns, in words."""
     if isinstance(result, types.Array):
+        if not (is_dual(result.dtype) or is_number(result.dtype)):
+            return f"an array of {readable(result.dtype)}"
         return f"an array with {result.ndim} ax{'i' if result.ndim == 1 else 'e'}s"
     if isinstance(result, types.BaseTuple):
         return f"a tuple of {len(result.types)}"
