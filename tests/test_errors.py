@@ -48,6 +48,9 @@ class Box:
 # In each function the line that fails is marked.
 
 
+square_of_all = njit(lambda x: np.sum(x * x))
+
+
 def typed_list(x: Any) -> Any:
     cells = List.empty_list(types.float64)
     cells.append(x[0])  # fails
@@ -154,6 +157,10 @@ def norms_of_a_matrix(x: Any) -> Any:
     return np.linalg.cond(np.outer(x, x))  # fails
 
 
+def derivative_made_inside(x: Any) -> Any:
+    return np.sum(gradient(square_of_all)(x))  # fails
+
+
 CASES = {
     typed_list: "array, a tuple or a list literal",
     typed_dict: "array, a tuple or a list literal",
@@ -175,6 +182,7 @@ CASES = {
     global_array: "arrays made in the function",
     integers: "one of floats",
     norms_of_a_matrix: "loops",
+    derivative_made_inside: "made outside of it",
 }
 
 

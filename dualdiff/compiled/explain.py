@@ -64,6 +64,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "Numba multiplies arrays of one type only: make both float64, as in x.astype(np.float64)",
     ),
     (
+        r"Untyped global name",
+        "compiled code calls @njit functions and derivatives that are made outside of it, as in slope = derivative(f)",
+    ),
+    (
         r"Function\(<(ufunc|function|built-in function|class)",
         "that function has no derivative here for these arguments: write the line with functions that dualdiff.rules "
         "knows or with loops",
