@@ -15,6 +15,8 @@ def show_config() -> None:
     """Print the versions, the vector library, the number of threads and the cache that dualdiff uses.
 
     It loads Numba.
+
+    Raises ValueError or OSError where an environment variable of dualdiff's says what cannot be.
     """
     import platform
 
