@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,13 @@ def sums(x: Any, label: Any) -> Any:
     return np.array([[values.sum(), *(g.sum() for g in gradients)]])
 
 
+def compiled_loops() -> int:
+    """How many loops the process has that calls this."""
+    from dualdiff.compiled.batches import Kernel
+
+    return sum(type(thing) is Kernel for thing in gc.get_objects())
+
+
 def rows(numbers: Any) -> tuple[Any, Any]:
     x = np.sin(numbers * 0.7) * 3
     return x, (np.cos(numbers) > x / 4).astype(np.float64)
@@ -54,6 +62,7 @@ def test_the_gradient_of_a_loss_over_ten_million_rows() -> None:
             lambda block: sums(*rows(block)), numbers, dtype=float, new_axis=1, chunks=((1,) * (ROWS // BLOCK), (4,))
         )
         by_block = blocks.compute()
+        assert list(client.run(compiled_loops).values()) == [1, 1]
     expected = np.concatenate([sums(*rows(np.arange(start, start + BLOCK))) for start in range(0, ROWS, BLOCK)])
     np.testing.assert_array_equal(by_block, expected)
     # one block of rows by formulas
