@@ -213,6 +213,8 @@ def test_hessian_blocks_are_parts_of_the_whole(way: Any) -> None:
         for block, j in zip(row, places, strict=True):
             np.testing.assert_allclose(block, whole[i, j], rtol=1e-14)
             assert np.shape(block) == whole[i, j].shape
+    ((alone,),) = hessian(way(weighted), argnums=(2,))(*point)
+    np.testing.assert_allclose(alone, whole[4:, 4:], rtol=1e-14)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 17])

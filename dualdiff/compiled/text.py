@@ -107,7 +107,7 @@ class Text:
         early = kind == "gradient" and self.plain  # its type is known before f is called
         made = [f"{g} = empty_{collect}({parts[p]}, x{i})" for (p, i), g in found.items()]
         rows = [f"({''.join(found[p, i] + ', ' for i in k)})" for p in range(len(parts))]
-        answer = found[0, 0] if single else f"({', '.join(rows)})" if kind == "hessian" else rows[0]
+        answer = found[0, 0] if single else f"({''.join(row + ', ' for row in rows)})" if kind == "hessian" else rows[0]
         again = " or ".join(["bad", *(f"any_nan({g})" for (_, i), g in found.items() if i not in arrays)])
         if self.reach is not None:
             again += f" or o{len(k)} > {self.reach}"
