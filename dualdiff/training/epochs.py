@@ -37,8 +37,14 @@ def _gather_rows(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None
 
 
 def _gather_in_loops(rows: Any, order: Any, start: Any, stop: Any, out: Any) -> None:
-    # inputs and labels in one loop, so that the processor waits for both at once
+    # a number of each cache line first: so little per row that the processor waits for the memory of many at once
     (X, y), (X_batch, y_batch) = rows, out
+    for i in range(stop - start):
+        k = order[start + i]
+        for j in range(0, X.shape[1], 8):
+            X_batch[i, j] = X[k, j]
+        X_batch[i, X.shape[1] - 1] = X[k, X.shape[1] - 1]
+        y_batch[i, 0] = y[k, 0]
     for i in range(stop - start):
         k = order[start + i]
         for j in range(X.shape[1]):
