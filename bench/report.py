@@ -49,8 +49,7 @@ def shown(measured: Measured) -> Iterator[tuple[Key, Timing]]:
         rows = [
             (key, timing)
             for key, timing in measured.timings.items()
-            if key.where == where
-            and (where == PROCESS or key.peer == OURS or key == measured.best(key.peer, where)[0])  # type: ignore
+            if key.where == where and (where == PROCESS or key.peer == OURS or key == measured.best(key.peer, where)[0])  # type: ignore
         ]
         yield from sorted(rows, key=lambda row: row[1].cost)
 

@@ -16,6 +16,7 @@ from .types import (
     TangentsType,
     constant,
     int32,
+    is_array,
     is_dual,
     level_of,
     make,
@@ -66,6 +67,11 @@ class Lanes(NamedTuple):
 NEITHER, TANGENT, BOTH = range(3)
 
 
+def zeros_in(ty: DualType) -> int:
+    """Which factors make products exactly 0 for duals of a type over floats."""
+    return TANGENT if ty.strict else NEITHER
+
+
 def _added(
     context: Any, builder: ir.IRBuilder, ty: types.Type, total: Any, partial: Typed, tangent: Typed, zeros: int
 ) -> Any:
@@ -81,14 +87,14 @@ def _added(
         value = _added(context, builder, ty.base, old.value if old else None, p_value, t_value, zeros)
         terms = [(p_value, t_tangents)] * (t_tangents is not None) + [(p_tangents, t_value)] * (p_tangents is not None)
         zeros = zeros if ty.strict else NEITHER
-        tangents = _lanes(context, builder, ty, Lanes(ty, old.tangents) if old else None, terms, zeros)
+        tangents = weighted_sum(context, builder, ty, Lanes(ty, old.tangents) if old else None, terms, zeros)
         return make(context, builder, ty, value, tangents)
     exact = isinstance(partial[0], types.Integer)  # a constant of the rule, and finite
     p, t = (context.cast(builder, value, kind, ty) for kind, value in (partial, tangent))
-    return _fused(builder, total, p, t, NEITHER if exact else zeros)
+    return multiply_add(builder, total, p, t, NEITHER if exact else zeros)
 
 
-def _fused(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, zeros: int) -> ir.Value:
+def multiply_add(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, zeros: int) -> ir.Value:
     """``total`` + p * t on numbers or vectors."""
     nothing = ir.Constant(t.type, None)
     if total is None:
@@ -118,7 +124,9 @@ def _crossed(term: Any, zeros: int) -> int:
     return BOTH if zeros and isinstance(term[0], Lanes) else zeros
 
 
-def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], zeros: int) -> ir.Value:
+def weighted_sum(
+    context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms: list[Any], zeros: int
+) -> ir.Value:
     """The tangents of a dual: ``total`` plus, over the terms, partial * tangent, lane by lane.
 
     In each term one factor is a number, the other is lanes of the same kind, some of which may be absent, as they
@@ -138,7 +146,7 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
                 else splat(builder, context.cast(builder, side[1], side[0], ty.base), ty.n)
                 for side in term
             )
-            total = _fused(builder, total, p, t, NEITHER if exact else _crossed(term, zeros))
+            total = multiply_add(builder, total, p, t, NEITHER if exact else _crossed(term, zeros))
         return total
     if not terms:
         return total.tangents if total is not None else ir.Constant(context.get_value_type(ty.tangents), None)
@@ -153,59 +161,6 @@ def _lanes(context: Any, builder: ir.IRBuilder, ty: DualType, total: Any, terms:
             lanes[k] = _added(context, builder, ty.base, lanes[k], ps[k], ts[k], _crossed(term, zeros))
     zero = ir.Constant(context.get_value_type(ty.base), None)
     return packed(context, builder, ty, [zero if t is None else t for t in lanes.values()])
-
-
-def sum_with_product(
-    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, b: Typed, c: Typed
-) -> ir.Value:
-    """signs[0] * a + signs[1] * (b * c), where ``a`` is a dual, the others are duals or numbers, all over floats."""
-
-    def value_and_lanes(kind: types.Type, number: ir.Value) -> tuple[ir.Value, Lanes | None]:
-        if not isinstance(kind, DualType):
-            return context.cast(builder, number, kind, ty.base), None
-        dual = parts(context, builder, kind, number)
-        return dual.value, Lanes(kind, dual.tangents)
-
-    (b_value, b_lanes), (c_value, c_lanes) = (value_and_lanes(*side) for side in (b, c))
-    terms = [(partial, lanes) for partial, lanes in ((c_value, b_lanes), (b_value, c_lanes)) if lanes is not None]
-    return _sum(context, builder, ty, signs, a, builder.fmul(b_value, c_value), terms)
-
-
-def sum_with_scaled(
-    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, factors: Typed, b: Typed
-) -> ir.Value:
-    """signs[0] * a + signs[1] * f(b), where ``a`` and ``b`` are duals over floats and the factors f(b) and f'(b)."""
-    value, partial = (
-        context.cast(builder, number, kind, ty.base)
-        for number, kind in zip(cgutils.unpack_tuple(builder, factors[1]), factors[0].types, strict=True)
-    )
-    terms = [(partial, Lanes(b[0], parts(context, builder, b[0], b[1]).tangents))]
-    return _sum(context, builder, ty, signs, a, value, terms)
-
-
-def _sum(
-    context: Any, builder: ir.IRBuilder, ty: DualType, signs: tuple[int, int], a: Typed, value: ir.Value, terms: Any
-) -> ir.Value:
-    """signs[0] * a + signs[1] * b, where b has this value and, over the terms, the tangents partial * lanes."""
-
-    def signed(sign: int, number: ir.Value) -> ir.Value:
-        return number if sign > 0 else builder.fneg(number)
-
-    dual = parts(context, builder, *a)
-    lanes = Lanes(a[0], dual.tangents)
-    if signs[0] < 0:
-        lanes = _negated(context, builder, lanes)
-    terms = [((ty.base, signed(signs[1], partial)), tangents) for partial, tangents in terms]
-    tangents = _lanes(context, builder, ty, lanes, terms, TANGENT if ty.strict else NEITHER)
-    result = builder.fadd(signed(signs[0], dual.value), signed(signs[1], value))
-    return make(context, builder, ty, result, tangents)
-
-
-def _negated(context: Any, builder: ir.IRBuilder, lanes: Lanes) -> Lanes:
-    dual, tangents = lanes
-    if isinstance(dual.tangents, TangentsType):
-        return Lanes(dual, builder.fneg(tangents))
-    return Lanes(dual, packed(context, builder, dual, [builder.fneg(t) for t in unpacked(builder, dual, tangents)]))
 
 
 def _by_lane(builder: ir.IRBuilder, ty: DualType, tangents: ir.Value) -> dict[int, Typed]:
@@ -227,9 +182,7 @@ def pushforward(typingctx: Any, y: Any, partial: Any, dual: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         terms = [((partial, args[1]), Lanes(dual, parts(context, builder, dual, args[2]).tangents))]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(
-            context, builder, ty, result, _lanes(context, builder, ty, None, terms, TANGENT if ty.strict else NEITHER)
-        )
+        return make(context, builder, ty, result, weighted_sum(context, builder, ty, None, terms, zeros_in(ty)))
 
     return ty(y, partial, dual), codegen
 
@@ -247,9 +200,7 @@ def pushforward2(typingctx: Any, y: Any, partial_a: Any, a: Any, partial_b: Any,
             ((partial_b, args[3]), Lanes(b, parts(context, builder, b, args[4]).tangents)),
         ]
         result = context.cast(builder, args[0], y, ty.base)
-        return make(
-            context, builder, ty, result, _lanes(context, builder, ty, None, terms, TANGENT if ty.strict else NEITHER)
-        )
+        return make(context, builder, ty, result, weighted_sum(context, builder, ty, None, terms, zeros_in(ty)))
 
     return ty(y, partial_a, a, partial_b, b), codegen
 
@@ -282,7 +233,7 @@ def tangent_of_dual(context: Any, builder: ir.IRBuilder, ty: DualType, dual: ir.
 
 def kind_of(x: types.Type) -> DualType:
     """The type of dual in a lifted argument."""
-    return x.dtype if isinstance(x, types.Array) else x
+    return x.dtype if is_array(x) else x
 
 
 def is_at_level(y: types.Type, x: types.Type) -> bool:

@@ -23,6 +23,7 @@ from .samples import block
 from .seeding import base_type
 from .types import is_dual, is_number
 from .vectorised import STRIDE
+from .views import view
 
 HELPERS = {
     "outputs": outputs,
@@ -30,6 +31,7 @@ HELPERS = {
     **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store")},
     **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
     "row_at": row_at,
+    "view": view,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
     **{name: getattr(results, name) for name in ("any_nan", "collect_gradient", "collect_jacobian", "collect_number")},
 }
@@ -293,7 +295,8 @@ def _as_float(ty: types.Type) -> types.Type:
 class Rows:
     """Writes the loop over samples of arrays, for passes as in text.py: with buffers of duals for all samples.
 
-    ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones.
+    ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones;
+    ``viewed``: the arguments that f is given as views.
     """
 
     def __init__(
@@ -306,6 +309,7 @@ class Rows:
         n: int,
         strict: bool,
         fresh: bool,
+        viewed: Sequence[int],
     ) -> None:
         self.kind = kind
         self.f = f
@@ -315,6 +319,7 @@ class Rows:
         self.strict = strict
         self.fresh = fresh
         self.indices = indices
+        self.viewed = viewed
 
     def written(self, single: bool, with_value: bool) -> Loop:
         by = [self.arguments[i].type for i in self.indices]
@@ -340,13 +345,18 @@ class Rows:
         x = [self._sample(i) for i in self.indices]
         is_array = [isinstance(self.arguments[i].type, types.Array) for i in self.indices]
         arrays = [j for j in k if is_array[j]]
+        views = [j for j in k if self.indices[j] in self.viewed]
+        buffers = [j for j in arrays if j not in views]
         numbers = [j for j in k if not is_array[j]]
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
         sizes = [f"o{j + 1} = o{j} + {f'size(x{j})' if is_array[j] else 1}" for j in k]
-        made = {j: f"x{j} = lift_here({x[j]}, 1, {self.n}, {int(self.strict)}, b{j})" for j in arrays}
+        how = f"1, {self.n}, {int(self.strict)}"
+        made = {j: f"x{j} = lift_here({x[j]}, {how}, b{j})" for j in buffers}
+        made.update((j, f"x{j} = view({x[j]}, {how})") for j in views)
         cells = [self._sample(i) for i in range(len(self.arguments))]
         for j, i in zip(k, self.indices, strict=True):
-            cells[i] = f"x{j}" if is_array[j] else f"seed(lift({x[j]}, 1, {self.n}, {int(self.strict)}), start - o{j})"
+            number = f"x{j}" if j in views else f"lift({x[j]}, {how})"
+            cells[i] = f"x{j}" if j in buffers else f"seed({number}, start - o{j})"
         is_one_array = self.kind == "jacobian" and ndim_of(self.y)  # which outputs() makes of it
         lines = [
             f"n = len(a{batched})",
@@ -354,15 +364,15 @@ class Rows:
             "if n == 0:",
             "    return bad, -1, shapes",
             "i = 0",
-            *(f"b{j} = stack()" for j in arrays),
+            *(f"b{j} = stack()" for j in buffers),
             *made.values(),
             "o0 = 0",
             *sizes,
             "for i in range(n):",
-            *(f"    {made[j] if self.fresh else f'revalue(x{j}, {x[j]})'}" for j in arrays),
+            *(f"    {made[j] if self.fresh or j in views else f'revalue(x{j}, {x[j]})'}" for j in arrays),
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
-            *(f"        {made[j]}" for j in arrays if self.fresh),
-            *(f"        seed(x{j}, start - o{j})" for j in arrays),
+            *(f"        {made[j]}" for j in buffers if self.fresh),
+            *(f"        seed(x{j}, start - o{j})" for j in buffers),
             f"        y = {'outputs' if is_one_array else ''}(f({', '.join(cells)}))",
         ]
         shapes = "".join(f"{part.text}.shape, " for part in parts if ndim_of(part.type))
@@ -378,7 +388,7 @@ class Rows:
             else:
                 kept = "" if kind == "jacobian" else f"r{r}[i] = "
                 lines.append(f"        {kept}collect_number(row(r{r}, i), {part.text}, {self._like()}, start - o{j})")
-        lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in arrays if not self.fresh]
+        lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in buffers if not self.fresh]
         lines += [f"    bad |= any_nan(row(r{r}, i))" for r, (_, j) in collected if j in numbers]
         return [*lines, "return bad, -1, shapes"]
 

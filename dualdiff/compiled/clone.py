@@ -22,11 +22,11 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
-from .fused import FuseProducts
 from .joining import array
 from .linked import LinkedCompiler, LowerForPython, LowerInlined
+from .preaccumulation import Preaccumulate
 from .seeding import fill
-from .types import OPTIONS, DualArrayType, DualType, is_dual, level_of, new_array
+from .types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -164,7 +164,7 @@ def _dual_among(argtypes: Any) -> DualType | None:
         elif isinstance(ty, types.BaseTuple):
             for part in ty.types:
                 visit(part)
-        elif isinstance(ty, (types.Array, types.List)):
+        elif isinstance(ty, (types.Array, ViewType, types.List)):
             visit(ty.dtype)
 
     for argtype in argtypes:
@@ -265,7 +265,7 @@ class CloneCompiler(LinkedCompiler):
         self.state.callees = self.callees
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
-        passes.add_pass_after(FuseProducts, NopythonRewrites)
+        passes.add_pass_after(Preaccumulate, NopythonRewrites)
 
 
 class InlinedCloneCompiler(CloneCompiler):

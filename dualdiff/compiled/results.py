@@ -22,7 +22,7 @@ from numba.np import arrayobj
 from ..inputs import physical_memory
 from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
-from .types import OPTIONS, TangentsType, is_dual, is_number, new_array, parts, unpacked
+from .types import OPTIONS, TangentsType, is_array, is_dual, is_number, new_array, parts, unpacked
 
 TOO_LARGE = (
     "the dense Jacobian does not fit into memory, use sparse_jacobian, or jvp for its products with vectors; "
@@ -50,7 +50,7 @@ def _empty_pair(x, everything):
 
 @overload(empty_early, jit_options=OPTIONS)
 def _empty_early(x):
-    if isinstance(x, types.Array):
+    if is_array(x):
         element = types.TypeRef(x.dtype.base)
         return lambda x: new_array(x.shape, element)
     return lambda x: 0.0
@@ -58,7 +58,7 @@ def _empty_early(x):
 
 @overload(empty_gradient, jit_options=OPTIONS)
 def _empty_gradient(y, x):
-    if isinstance(x, types.Array):
+    if is_array(x):
         element = types.TypeRef(result_base(y, x))
         return lambda y, x: new_array(x.shape, element)
     return lambda y, x: tangent_at(y, x, 0)
@@ -122,7 +122,7 @@ def _empty_jacobian(y, x):
     if not isinstance(y, types.Array):
         return lambda y, x: empty_gradient(y, x)
     element = types.TypeRef(result_base(y, x))
-    if not isinstance(x, types.Array):
+    if not is_array(x):
         return lambda y, x: new_array(y.shape, element)
     most = (physical_memory() or sys.maxsize) // 8
 

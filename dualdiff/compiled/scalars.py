@@ -191,7 +191,7 @@ def _teach_table() -> None:
         _teach(spelling, (_value_unary if arity(function) == 1 else _value_binary)(spelling))
 
 
-_IN_PLACE = {
+IN_PLACE = {
     operator.iadd: operator.add,
     operator.isub: operator.sub,
     operator.imul: operator.mul,
@@ -373,7 +373,7 @@ def _clip(a, a_min, a_max):
 
 
 _teach_table()
-for _in_place, _plain in _IN_PLACE.items():
+for _in_place, _plain in IN_PLACE.items():
     _teach_in_place(_in_place, _plain)
 for _function in (math.floor, math.ceil, math.trunc, int):
     _teach_to_integer(_function)
@@ -387,27 +387,6 @@ def type_of_function(function: Any) -> Any:
     context.refresh()
     cpu_target.target_context.refresh()
     return context._lookup_global(function)
-
-
-# --- the chain rule in two steps -------------------------------------------------------------
-
-
-@functools.cache
-def factors_of_power(n: int) -> Any:
-    """For compiled code: the value and the partial derivative of the n-th power of a dual over floats."""
-    by_base = compiled_partial(RULES[np.power].alone[0])
-
-    def factors(x):
-        y = value(x) ** n
-        return y, by_base(value(x), n, y)
-
-    return njit(**OPTIONS)(factors)
-
-
-@njit(**OPTIONS)
-def factors_of_square(x):
-    """The same of x * x."""
-    return value(x) * value(x), value(x) + value(x)
 
 
 # --- derivatives of elementary functions of any order ---------------------------------------

@@ -20,14 +20,18 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
+from .arithmetic import splat
 from .types import (
+    ALIGNMENT,
     LANES,
     OPTIONS,
     SCALARS,
     TANGENTS,
     DualType,
+    TangentsType,
     array_of,
     constant,
+    is_array,
     is_dual,
     level_of,
     make,
@@ -88,7 +92,7 @@ seed = for_compiled_code("seed", "x, start")
 
 @overload(size, jit_options=OPTIONS)
 def _size(x):
-    if isinstance(x, types.Array):
+    if is_array(x):
         return lambda x: x.size
     return lambda x: 1
 
@@ -279,21 +283,57 @@ def _set_tangent(typingctx, duals, i, lane, number):
     return types.void(duals, types.intp, types.intp, number), codegen
 
 
+def _unit_vector(context, builder, dual, lane, block):
+    """The address of a vector of tangents that are 1 in a lane, 0 in the others.
+
+    It is cut out of a constant: ``block`` numbers, as many as there are from one aligned place to the next, of which
+    one is 1, among zeros on both sides; and that for each place of the 1.
+    """
+    number = context.get_value_type(dual.base)
+    name = f"dualdiff.units.{dual.base}.{dual.n}"
+    table = builder.module.globals.get(name)
+    if table is None:
+        zeros = ir.Constant(ir.ArrayType(number, dual.n), None)
+        blocks = [ir.Constant(ir.ArrayType(number, block), [float(i == k) for i in range(block)]) for k in range(block)]
+        rows = [ir.Constant.literal_struct([zeros, row, zeros]) for row in blocks]
+        table = cgutils.global_constant(builder.module, name, ir.Constant(ir.ArrayType(rows[0].type, block), rows))
+        table.align = ALIGNMENT
+
+    def bound(value):
+        return ir.Constant(lane.type, value)
+
+    lane = builder.select(builder.icmp_signed("<", lane, bound(0)), bound(-1), lane)
+    lane = builder.select(builder.icmp_signed("<", lane, bound(dual.n)), lane, bound(dual.n))
+    row = builder.and_(lane, bound(block - 1))
+    first = builder.sub(bound(dual.n), builder.sub(lane, row))
+    start = builder.add(builder.mul(row, bound(2 * dual.n + block)), first)
+    place = builder.gep(builder.bitcast(table, number.as_pointer()), [start])
+    return builder.bitcast(place, context.get_value_type(dual.tangents).as_pointer())
+
+
+def unit(context, builder, dual, value, lane):
+    """A dual with tangent 1 in a lane, 0 in the others; none if there is no such lane."""
+    zero, one = (
+        context.cast(builder, ir.Constant(ir.DoubleType(), number), types.float64, dual.base) for number in (0.0, 1.0)
+    )
+    is_vector = isinstance(dual.tangents, TangentsType)
+    block = 8 * ALIGNMENT // dual.base.bitwidth if is_vector else 0
+    if is_vector and dual.n > block and dual.n % block == 0:
+        tangents = builder.load(_unit_vector(context, builder, dual, lane, block), align=ALIGNMENT)
+    elif is_vector:
+        places = ir.Constant(ir.VectorType(lane.type, dual.n), [ir.Constant(lane.type, k) for k in range(dual.n)])
+        is_there = builder.icmp_signed("==", splat(builder, lane, dual.n), places)
+        tangents = builder.select(is_there, splat(builder, one, dual.n), splat(builder, zero, dual.n))
+    else:
+        is_there = [builder.icmp_signed("==", lane, ir.Constant(lane.type, k)) for k in range(dual.n)]
+        tangents = packed(context, builder, dual, [builder.select(here, one, zero) for here in is_there])
+    return make(context, builder, dual, value, tangents)
+
+
 @intrinsic
 def _unit(typingctx, dual, lane):
-    """``dual`` with tangent 1 in a lane, 0 in the others; none if there is no such lane."""
-
     def codegen(context, builder, sig, args):
-        d = parts(context, builder, dual, args[0])
-        zero, one = (
-            context.cast(builder, ir.Constant(ir.DoubleType(), number), types.float64, dual.base)
-            for number in (0.0, 1.0)
-        )
-        tangents = [
-            builder.select(builder.icmp_signed("==", args[1], ir.Constant(args[1].type, k)), one, zero)
-            for k in range(dual.n)
-        ]
-        return make(context, builder, dual, d.value, packed(context, builder, dual, tangents))
+        return unit(context, builder, dual, parts(context, builder, dual, args[0]).value, args[1])
 
     return dual(dual, types.intp), codegen
 
@@ -321,6 +361,8 @@ def _fill(duals, x):
 def _seed(x, start):
     if is_dual(x):
         return lambda x, start: _unit(x, -start)
+    if not isinstance(x, types.Array):
+        return None
     n = x.dtype.n
 
     def on_array(x, start):

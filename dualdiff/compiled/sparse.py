@@ -158,6 +158,9 @@ class CompiledEntries(CompiledTransform):
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
 
+    def _viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+        return ()  # a lane is for all elements of a colour
+
     def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         result = super()._result(argtypes, n, strict)
         if ndim_of(result) == 0:

@@ -10,10 +10,12 @@ from numba.core import types
 from . import results, samples, seeding
 from .outputs import outputs
 from .types import level_of
+from .views import view
 
 HELPERS = {
     "as_flat": samples.as_flat,
     "outputs": outputs,
+    "view": view,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
         name: getattr(results, name)
@@ -55,6 +57,7 @@ class Text:
         strict: bool,
         reach: int | None = None,
         short: int | None = None,
+        viewed: Sequence[int] = (),
     ) -> None:
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
@@ -63,6 +66,7 @@ class Text:
         self.strict = strict
         self.reach = reach
         self.short = short
+        self.is_viewed = [i in viewed for i in indices]
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
         self.plain = not any(level_of(t) for t in argtypes)
@@ -80,8 +84,9 @@ class Text:
             cells[-1] = "*" + cells[-1]
         return f"f({', '.join(cells)})"
 
-    def lift(self, x: str, more: str = "") -> str:
-        return f"lift{'_here' if more else ''}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
+    def lift(self, x: str, more: str = "", viewed: bool = False) -> str:
+        function = "view" if viewed else "lift_here" if more else "lift"
+        return f"{function}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
     def chunked(self, kind: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
         """gradient, jacobian, and hessian, of a tuple of gradients: passes over the arguments, n lanes at a time.
@@ -93,11 +98,12 @@ class Text:
         found = {(p, i): f"g{p}_{i}" for p in range(len(parts)) for i in k}
         collect = "gradient" if kind == "gradient" else "jacobian"
         arrays = [i for i in k if self.is_array[i]]
+        buffers = [i for i in arrays if not self.is_viewed[i]]
         # a function that returns a number leaves nothing behind that may share memory with its argument
-        local = arrays if kind == "gradient" else []
-        lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '')}" for i in k]
-        seeds = [f"seed(x{i}, start - o{i})" for i in arrays]
-        call = self.call([f"x{i}" if i in arrays else f"seed(x{i}, start - o{i})" for i in k])
+        local = buffers if kind == "gradient" else []
+        lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '', self.is_viewed[i])}" for i in k]
+        seeds = [f"seed(x{i}, start - o{i})" for i in buffers]
+        call = self.call([f"x{i}" if i in buffers else f"seed(x{i}, start - o{i})" for i in k])
         gather = [
             f"bad |= collect_{collect}({g}, {parts[p]}, x{i}, start - o{i})"
             if i in arrays

@@ -22,11 +22,11 @@ from .batch_text import Argument, Loop, Numbers, Rows
 from .clone import Clone, CloneCompiler, InlinedCloneCompiler, LoopCloneCompiler, clone
 from .cost import is_costly, is_recursive
 from .drivers import Driver, check_result, compile_clone, described, is_strict, object_mode, without_omitted
-from .effects import writes_to_arguments
+from .effects import only_reads_numbers, writes_to_arguments
 from .explain import readable
 from .scalars import type_of_function
 from .text import Text
-from .types import OPTIONS, is_dual, is_number, level_of
+from .types import OPTIONS, ViewType, is_dual, is_number, level_of
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""
@@ -57,6 +57,11 @@ def _clone_of(f: Any) -> Any:
     return clone(f, CloneCompiler if is_recursive(f.py_func) else InlinedCloneCompiler)
 
 
+def _shown(argtypes: Sequence[types.Type]) -> list[types.Type]:
+    """The types of arguments as f sees them: defaults are there, and numbers are not known beforehand."""
+    return [typeof(t.value) if isinstance(t, types.Omitted) else types.unliteral(t) for t in argtypes]
+
+
 class CompiledTransform(Driver):
     """A derivative of an ``@njit`` function, called as the function itself is, from Python and from ``@njit`` code."""
 
@@ -77,6 +82,7 @@ class CompiledTransform(Driver):
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self._clone = _clone_of(f)
+        self._views: dict[Any, list[int]] = {}
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -112,7 +118,8 @@ class CompiledTransform(Driver):
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
         short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short)
+        viewed = self._viewed(argtypes, lanes, strict)
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, viewed)
         if self.kind == "derivative":
             by_array = isinstance(argtypes[self.indices[0]], types.Array)
             return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
@@ -201,7 +208,7 @@ class CompiledTransform(Driver):
             )
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
-        shown = [typeof(t.value) if isinstance(t, types.Omitted) else types.unliteral(t) for t in argtypes]
+        shown = _shown(argtypes)
         strict = is_strict(shown)
         for i in self.indices:
             x = shown[i].dtype if isinstance(shown[i], types.Array) else shown[i]
@@ -223,15 +230,42 @@ class CompiledTransform(Driver):
 
     def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         """Compile f for duals with n tangents, and check the type of what it returns."""
+        lifted = self._lifted(argtypes, n, strict, self._viewed(argtypes, n, strict))
+        result = compile_clone(self._clone, lifted, self.__name__)
+        check_result(self.kind, self.__name__, result)
+        return result
+
+    def _lifted(
+        self, argtypes: Sequence[types.Type], n: int, strict: bool, viewed: Sequence[int] = ()
+    ) -> list[types.Type]:
+        """The types of the arguments that f is called with."""
         everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         lifted = list(argtypes)
         for i in self.indices:
             x = argtypes[i]
             x = x.dtype if self.kind == "derivative" and isinstance(x, types.Array) else x
-            lifted[i] = seeding.lifted_type(x, everything, n, strict)
-        result = compile_clone(self._clone, lifted, self.__name__)
-        check_result(self.kind, self.__name__, result)
-        return result
+            dual = seeding.lifted_type(x, everything, n, strict)
+            lifted[i] = ViewType(dual.dtype, x) if i in viewed else dual
+        return lifted
+
+    def _viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+        """The arrays to differentiate by that f is given as views: those of which it wants no more than numbers."""
+        shown = _shown(argtypes)
+        asked = (tuple(shown), n, strict)
+        if asked not in self._views:
+            of_arrays = self.kind != "derivative"
+            viewed = [i for i in self._only_read if isinstance(shown[i], types.Array)] if of_arrays else []
+            try:
+                if viewed:
+                    compile_clone(self._clone, self._lifted(shown, n, strict, viewed), self.__name__)
+            except (TypeError, ValueError):
+                viewed = []  # an index is an array, perhaps
+            self._views[asked] = viewed
+        return self._views[asked]
+
+    @functools.cached_property
+    def _only_read(self) -> list[int]:
+        return [i for i in self.indices if only_reads_numbers(self._f.py_func, i)]
 
     # --- of samples -------------------------------------------------------------------------
 
@@ -243,8 +277,9 @@ class CompiledTransform(Driver):
 
     def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
         """The loop over samples of arrays, with n tangents per pass."""
-        y = self._result([a.type for a in arguments], n, strict)
-        loop = Rows(self.kind, self._clone, arguments, self.indices, y, n, strict, self.fresh)
+        argtypes = [a.type for a in arguments]
+        y, viewed = self._result(argtypes, n, strict), self._viewed(argtypes, n, strict)
+        loop = Rows(self.kind, self._clone, arguments, self.indices, y, n, strict, self.fresh, viewed)
         return loop.written(not isinstance(self._argnums, tuple), self._with_value)
 
 

@@ -168,6 +168,16 @@ class DualArrayType(types.Array):
         return DualArrayType(self.dtype, self.ndim, layout, not (self.mutable and other.mutable))
 
 
+class ViewType(types.Type):
+    """The type of an array to differentiate by, for code that only reads its numbers: see views.py."""
+
+    def __init__(self, dual: DualType, array: types.Array) -> None:
+        self.dtype = dual.whole
+        self.array = array
+        self.ndim = array.ndim
+        super().__init__(name=f"View({dual}, {array})")
+
+
 def array_of(dtype: types.Type, ndim: int, layout: str = "C", readonly: bool = False) -> types.Array:
     """The type of an array of duals or of plain numbers."""
     if is_dual(dtype):
@@ -178,6 +188,11 @@ def array_of(dtype: types.Type, ndim: int, layout: str = "C", readonly: bool = F
 def is_dual(ty: Any) -> bool:
     """Whether a Numba type is that of a dual."""
     return isinstance(ty, DualType)
+
+
+def is_array(ty: Any) -> bool:
+    """Whether a Numba type is that of an array, or of what stands for one."""
+    return isinstance(ty, (types.Array, ViewType))
 
 
 def is_number(ty: Any) -> bool:
@@ -191,9 +206,8 @@ def level_of(ty: Any) -> int:
         return ty.level
     if isinstance(ty, types.BaseTuple):
         return max(map(level_of, ty.types), default=0)
-    return (
-        level_of(ty.dtype) if isinstance(ty, (types.Array, types.List, types.Optional)) and hasattr(ty, "dtype") else 0
-    )
+    holders = (types.Array, ViewType, types.List, types.Optional)
+    return level_of(ty.dtype) if isinstance(ty, holders) and hasattr(ty, "dtype") else 0
 
 
 # --- layouts --------------------------------------------------------------------------------

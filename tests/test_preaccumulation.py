@@ -1,15 +1,17 @@
-"""Sums with a product, whose tangents are fused multiply-adds in compiled code."""
+"""Expressions of several operations, which compiled code differentiates by their operands at once."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from llvmlite import binding as llvm
 from numba import njit
 
-from dualdiff import gradient, hessian, jacobian, value_and_gradient, vmap
+from dualdiff import gradient, hessian, jacobian, value_and_gradient, value_and_jacobian, vmap
+from dualdiff.rules import RULES
 
 HAS_FMA = bool(llvm.get_host_cpu_features().get("fma", False))
 
@@ -236,3 +238,52 @@ def test_a_parameter_without_influence_stays_zero_beside_infinity() -> None:
     got = gradient(f)(np.array([1.0, 2.0, 3.0]))
     assert got[2] == 0.0
     assert got[1] == np.inf
+
+
+def test_every_elementary_function_within_an_expression() -> None:
+    names = [f.__name__ for f in RULES if isinstance(f, np.ufunc)]
+    inside = {"arccosh": "1.2 + x[0]", "arctanh": "x[0] / 3"}
+    cells = [
+        f"2.5 * np.{name}({inside.get(name, '0.5 * x[0]')}) - x[1] * x[0]"
+        if getattr(np, name).nin == 1
+        else f"1.5 - 2.5 * np.{name}(0.5 * x[0], x[1] + 1) * x[1] + np.{name}(x[0], 0.75) * np.{name}(1.25, x[1] * 3)"
+        for name in names
+        if name != "ldexp"
+    ]
+    scope: dict[str, Any] = {"np": np}
+    exec(f"def f(x):\n    return np.array([{', '.join(cells)}])\n", scope)
+    x = np.array([0.625, 0.375])
+    compiled = njit(scope["f"])
+    value, slopes = value_and_jacobian(compiled)(x)
+    np.testing.assert_array_equal(value, compiled(x))
+    np.testing.assert_allclose(slopes, jacobian(scope["f"])(x), rtol=1e-14, atol=1e-15)
+
+
+@njit
+def long_sum(x):
+    total = (
+        x[0] * x[1] + x[2] * x[3] + x[4] * x[5] + x[6] * x[7] + x[8] * x[9] + x[10] * x[11] + x[12] * x[13]
+        + x[14] * x[15] + x[16] * x[17] + x[18] * x[19] + x[0] / x[19] - (x[1] - x[18]) ** 3
+    )  # fmt: skip
+    return total * 0.5 - np.exp(-total / (1 + total * total))
+
+
+def test_an_expression_of_many_operands_is_taken_in_parts() -> None:
+    x = np.random.default_rng(3).uniform(0.5, 1.5, 20)
+    value, slope = value_and_gradient(long_sum)(x)
+    assert value == long_sum(x)
+    np.testing.assert_allclose(slope, gradient(long_sum.py_func)(x), rtol=1e-13)
+
+
+@njit
+def inner_slope_of_zero(x):
+    return np.sqrt(np.abs(x[0] * 0.0 * x[1])) + x[2] * x[0]
+
+
+def test_a_slope_of_zero_inside_stops_an_infinite_one_outside() -> None:
+    x = np.array([2.0, 3.0, 0.0])
+    with np.errstate(divide="ignore"):
+        expected = gradient(inner_slope_of_zero.py_func)(x)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(gradient(inner_slope_of_zero)(x), expected)
+    np.testing.assert_array_equal(gradient(inner_slope_of_zero, chunk=1)(x), expected)
