@@ -34,11 +34,11 @@ DEFAULT_LANES = 16
 WIDE_LANES = {"gradient": 64, "jacobian": 32, "hessian": 32}
 """Tangents per pass over long arrays. Measured with 16 to 1000 parameters: every pass computes the values again, which
 speaks for many lanes where values are costly; spilled registers, caches that duals no longer fit in, and idle lanes in
-the last pass speak for few. With 64 lanes a gradient of exponentials and cosines costs 0.6 of one with 16 for 100
-parameters, 0.4 for 1000; one of products 1.1 and 0.85. A function of many results also writes that many duals, so its
+the last pass speak for few. With 64 lanes a gradient of exponentials and cosines costs 0.45 of one with 16 for 100
+parameters, 0.35 for 1000; one of products 0.95 and 0.75. A function of many results also writes that many duals, so its
 Jacobian has fewer. Other lengths than powers of two take twice as long: LLVM has no such vectors."""
 
-LONG = {True: 2 * DEFAULT_LANES, False: 16 * DEFAULT_LANES}
+LONG = {True: 2 * DEFAULT_LANES, False: 8 * DEFAULT_LANES}
 """Arrays with more parameters are long, for costly functions and for others. For Python's calls the driver is replaced
 when a long array comes; where compiled code calls the derivative of a costly function, the driver has code for both."""
 
