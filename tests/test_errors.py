@@ -154,6 +154,10 @@ def norms_of_a_matrix(x: Any) -> Any:
     return np.linalg.cond(np.outer(x, x))  # fails
 
 
+def counts(x: Any) -> Any:
+    return x[0] * np.histogram(x, 3)[0][0]  # fails
+
+
 CASES = {
     typed_list: "array, a tuple or a list literal",
     typed_dict: "array, a tuple or a list literal",
@@ -175,6 +179,7 @@ CASES = {
     global_array: "arrays made in the function",
     integers: "one of floats",
     norms_of_a_matrix: "loops",
+    counts: "no derivative here",
 }
 
 
@@ -200,6 +205,8 @@ def test_the_line_is_the_one_in_the_function_that_is_called() -> None:
         gradient(njit(lambda x: append(x) * 2.0))(X)
     with pytest.raises(dualdiff.CompilationError, match=r"self.a = a.*\n.*jitclass"):
         gradient(njit(jitclass_constructor))(X)
+    with pytest.raises(dualdiff.CompilationError, match=r"np.linalg.cond.*\n.*loops"):
+        jacobian(gradient(njit(norms_of_a_matrix)))(X)
 
 
 def test_writing_a_dual_into_an_array_that_came_in() -> None:
