@@ -293,7 +293,7 @@ for _numpys, _parameters, _method in (
     (np.argmin, "a, axis=None", "argmin"),
     (np.nanargmax, "a", ""),
     (np.nanargmin, "a", ""),
-    (np.argsort, "a, kind='quicksort'", ""),
+    (np.argsort, "a, kind='quicksort'", "argsort"),
     (np.argpartition, "a, kth", ""),
     (np.searchsorted, "a, v, side='left'", ""),
     (np.any, "a", "any"),
@@ -306,11 +306,6 @@ for _numpys, _parameters, _method in (
     (np.allclose, "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", ""),
 ):
     _teach_value_only(_numpys, _parameters, _method)
-
-
-@overload_method(DualArrayType, "argsort", jit_options=CALLED)
-def _argsort(a):
-    return lambda a: np.argsort(a)
 
 
 # --- selection ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ _WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shu
 
 
 # The place of the array for the result among the arguments.
-_RESULT_AT = {np.dot: 2, np.outer: 2, np.round: 2, np.around: 2, np.clip: 3}
+_RESULT_AT = ((np.dot, 2), (np.outer, 2), (np.round, 2), (np.around, 2), (np.clip, 3))
 
 
 def results_among(function: Any, call: Any, method: bool = False) -> list[Any]:
@@ -27,7 +27,8 @@ def results_among(function: Any, call: Any, method: bool = False) -> list[Any]:
     named = dict(call.kws)
     if function is np.nan_to_num and (len(call.args) > 1 or "copy" in named):
         return [*call.args[:1], *(v for name, v in named.items() if name == "x")]
-    first = function.nin if isinstance(function, np.ufunc) else _RESULT_AT.get(function, len(call.args) + 1)
+    known = [place for taught, place in _RESULT_AT if taught is function]
+    first = function.nin if isinstance(function, np.ufunc) else (*known, len(call.args) + 1)[0]
     return [*call.args[first - method :], *(v for name, v in named.items() if name == "out")]
 
 
