@@ -16,7 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from numba import float64, njit, prange
+from numba import float64, literal_unroll, njit, prange
 from numba.core import types
 from numba.extending import overload
 
@@ -535,6 +535,36 @@ def array_in_a_list(x):
 
 
 @squares
+def arrays_in_copies_and_sums(x):
+    rows, first, second = [np.zeros(1), np.zeros(1)], (np.zeros(1),), (np.zeros(1),)
+    joined = first + second
+    rows.copy()[0][0] = x[0] * x[0]
+    (list(rows) + 2 * [np.zeros(1)])[1][0] = x[1] * x[1]
+    joined[0][0] = x[2] * x[2]
+    joined[1][0] = x[3] * x[3]
+    return np.concatenate((rows[0], rows[1], first[0], second[0]))
+
+
+@squares
+def numbers_in_a_copied_list(x):
+    ones = [1.0, 1.0, 1.0]
+    out = list(ones)
+    out.append(1.0)
+    for i in range(4):
+        out[i] = x[i] * x[i] * ones[0]
+    return np.array(out)
+
+
+@squares
+def arrays_in_an_unrolled_loop(x):
+    row, column = np.zeros(2), np.zeros((2, 1))
+    for cells in literal_unroll((row, column)):
+        cells[0] = x[0] * x[0]
+        cells[1] = x[1] * x[1]
+    return np.concatenate((row[:1], column[1], x[2:] * x[2:]))
+
+
+@squares
 def array_in_each_item_of_a_comprehension(x):
     rows = [np.zeros(2) for _ in range(2)]
     for i in range(4):
@@ -776,6 +806,24 @@ def stored_by_a_ufunc_of_an_alias(x):
     multiply(x, 1.0, out)
     multiply(out, x, out)
     return out
+
+
+@squares
+def stored_in_what_a_function_returns_of_its_argument(x):
+    checked, cleaned, added, clipped = np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1)
+    np.asarray_chkfinite(checked)[0] = x[0] * x[0]
+    np.nan_to_num(cleaned, copy=False)[0] = x[1] * x[1]
+    np.add(WEIGHTS[:1], 1.0, added)[0] = x[2] * x[2]
+    np.clip(WEIGHTS[:1], 0.0, 1.0, clipped)[0] = x[3] * x[3]
+    return np.concatenate((checked, cleaned, added, clipped))
+
+
+@squares
+def stored_by_functions_with_an_array_for_the_result(x):
+    out, whole = np.empty(4), np.empty(4)
+    np.clip(x * x, -1.0, 100.0, out)
+    np.round(x, 0, whole)
+    return out + 0.0 * whole
 
 
 @squares

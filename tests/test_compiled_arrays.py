@@ -11,7 +11,12 @@ from numba import njit
 
 from dualdiff import CompilationError, gradient, jacobian, value_and_derivative
 
-from .compiled_cases import first_outcomes, function_of, second_outcomes
+from .compiled_cases import (
+    assert_both_orders_are_quotients_of_differences,
+    first_outcomes,
+    function_of,
+    second_outcomes,
+)
 
 GROUPS = {
     "elementwise": (
@@ -109,6 +114,21 @@ def test_second_derivatives_compiled_are_those_interpreted(group: str) -> None:
     texts = TWICE[group]
     for text, compiled, interpreted in zip(texts, *second_outcomes(texts), strict=True):
         np.testing.assert_allclose(compiled, interpreted, rtol=1e-11, atol=1e-12, err_msg=text)
+
+
+def test_both_orders_of_strided_arrays() -> None:
+    assert_both_orders_are_quotients_of_differences(
+        (
+            "A * x[:3] + np.maximum(A, x[1]) / B.T",
+            "np.sum(A * A, axis=0) + np.max(A, axis=0)",
+            "np.cumprod(A)",
+            "np.sort(A * A)",
+            "np.where(A > 0, A, x[0]) * np.clip(A, x[1], B.T)",
+            "A[np.array([1, 0])] * A",
+            "np.concatenate((A, A * A), axis=1)",
+            "A.copy().reshape(3, 2) * B",
+        )
+    )
 
 
 # --- assignments ----------------------------------------------------------------------------

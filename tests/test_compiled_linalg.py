@@ -10,7 +10,7 @@ from numba import njit
 
 from dualdiff import CompilationError, gradient, hessian, jacobian
 
-from .compiled_cases import first_outcomes, second_outcomes
+from .compiled_cases import assert_both_orders_are_quotients_of_differences, first_outcomes, second_outcomes
 
 GROUPS = {
     "products": (
@@ -77,6 +77,12 @@ def test_second_derivatives_compiled_are_those_interpreted(group: str) -> None:
     texts = TWICE[group]
     for text, compiled, interpreted in zip(texts, *second_outcomes(texts), strict=True):
         np.testing.assert_allclose(compiled, interpreted, rtol=1e-8, atol=1e-9, err_msg=text)
+
+
+def test_both_orders_of_strided_matrices() -> None:
+    assert_both_orders_are_quotients_of_differences(
+        ("A @ B", "np.linalg.solve(A[:, :2], B.T)", "np.linalg.qr(B)[1]", "np.linalg.eigh(A[:, :2])[1]")
+    )
 
 
 def test_the_hessian_of_a_quadratic_form_is_its_matrix() -> None:

@@ -161,6 +161,10 @@ def derivative_made_inside(x: Any) -> Any:
     return np.sum(gradient(square_of_all)(x))  # fails
 
 
+def counts(x: Any) -> Any:
+    return x[0] * np.histogram(x, 3)[0][0]  # fails
+
+
 CASES = {
     typed_list: "array, a tuple or a list literal",
     typed_dict: "array, a tuple or a list literal",
@@ -183,6 +187,7 @@ CASES = {
     integers: "one of floats",
     norms_of_a_matrix: "loops",
     derivative_made_inside: "made outside of it",
+    counts: "no derivative here",
 }
 
 
@@ -208,6 +213,8 @@ def test_the_line_is_the_one_in_the_function_that_is_called() -> None:
         gradient(njit(lambda x: append(x) * 2.0))(X)
     with pytest.raises(dualdiff.CompilationError, match=r"self.a = a.*\n.*jitclass"):
         gradient(njit(jitclass_constructor))(X)
+    with pytest.raises(dualdiff.CompilationError, match=r"np.linalg.cond.*\n.*loops"):
+        jacobian(gradient(njit(norms_of_a_matrix)))(X)
 
 
 def test_writing_a_dual_into_an_array_that_came_in() -> None:

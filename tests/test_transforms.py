@@ -501,6 +501,11 @@ def test_arrays_in_a_tuple_or_list_are_rows_of_one(f: Any) -> None:
     assert slopes.shape == np.shape(f(X)) + X.shape
 
 
+def test_the_derivative_of_a_list_is_a_list() -> None:
+    f = njit(lambda t: ([t * t, 3.0 * t], t))
+    assert value_and_derivative(derivative(f))(2.0) == (([4.0, 3.0], 1.0), ([2.0, 0.0], 0.0))
+
+
 def test_results_that_make_no_array_are_refused() -> None:
     for f in (uneven, njit(uneven)):
         with pytest.raises(ValueError, match="must"):

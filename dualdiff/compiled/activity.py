@@ -42,17 +42,20 @@ _COMPARISONS = {
     operator.is_, operator.is_not, operator.contains, operator.not_,
 }  # fmt: skip
 
+# What gives a list or tuple with the items of its operands.
+_REPEATING = {operator.add, operator.iadd, operator.mul, operator.imul}
+
 # What gives a view of an array, or may give the array itself.
 _VIEWS = {
     "reshape", "ravel", "transpose", "view", "swapaxes", "squeeze", "expand_dims", "diagonal", "real",
     "flip", "fliplr", "flipud", "rot90", "moveaxis", "rollaxis", "as_strided", "sliding_window_view",
     "split", "array_split", "hsplit", "vsplit", "dsplit",
     "asarray", "ascontiguousarray", "asfortranarray", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to",
-    "broadcast_arrays", "pop", "get", "setdefault", "values", "items",
+    "broadcast_arrays", "asarray_chkfinite", "trim_zeros", "pop", "get", "setdefault", "values", "items",
 }  # fmt: skip
 
 # What goes through a container without being one.
-_ITERATORS = {"zip", "enumerate", "reversed", "iter", "ndenumerate", "nditer"}
+_ITERATORS = {"zip", "enumerate", "reversed", "iter", "ndenumerate", "nditer", "literal_unroll"}
 
 # What makes a container that gets its type from what is stored first: it must be left as it is.
 _INFERRED = {"list", "dict", "set", "List", "Dict", "empty_inferred", "empty_list"}
@@ -87,6 +90,7 @@ class Activity:
         self.made_for_duals: set[int] = set()  # those among them that make it, with a type of its own
         self.stored_arguments: set[int] = set()  # arguments that a dual is stored into
         self.places: dict[int, Any] = {}  # where that is; not for those where it may be a number that changes
+        self.sequences: set[str] = set()  # variables that are lists or tuples made here
         self.items: dict[int, list[Any]] = {}  # of lists, and tuples in loops, by the id of what makes them
         self.growing: list[tuple[Any, set[int]]] = []  # calls that add to a list, and which it may be
         self._find_items()
@@ -110,6 +114,9 @@ class Activity:
     def _find_items(self) -> None:
         """What is in each list, or tuple in a loop: from the beginning, and added later, by whatever name."""
         expressions = [s.value for s in self.assignments if isinstance(s.value, ir.Expr)]
+        size = -1
+        while size != (size := len(self.sequences)):
+            self.sequences |= {s.target.name for s in self.assignments if self._is_sequence(s.value)}
         iterated = [
             source for value in expressions if value.op == "getiter" for source in self.sources[value.value.name]
         ]
@@ -117,6 +124,8 @@ class Activity:
         for value in expressions:
             if value.op == "build_list" or id(value) in tuples:
                 self.items[id(value)] = list(value.items)
+            elif self._sequences_in(value):
+                self.items[id(value)] = []
         for call in (value for value in expressions if value.op == "call"):
             method = self._method_of(call.func)
             if method is None or method.attr not in _GROWING_METHODS or not call.args:
@@ -125,6 +134,14 @@ class Activity:
             self.growing.append((call, {id(value) for value in behind if id(value) in self.items}))
             for made in self.growing[-1][1]:
                 self.items[made].append(call.args[-1])
+
+    def _is_sequence(self, value: Any) -> bool:
+        """Whether a value is a list or tuple that is made here."""
+        if isinstance(value, ir.Var):
+            return value.name in self.sequences
+        if not isinstance(value, ir.Expr):
+            return False
+        return value.op in ("build_list", "build_tuple") or bool(self._sequences_in(value))
 
     @property
     def added(self) -> list[Any]:
@@ -205,7 +222,7 @@ class Activity:
                 targets.add(value.lhs.name)
             if value.op == "call":
                 callee, method = self.callee(value.func), self._method_of(value.func)
-                targets |= {v.name for v in results_among(callee, value.args)}
+                targets |= {v.name for v in self._results_among(value)}
                 if isinstance(callee, Dispatcher):
                     targets |= {v.name for i, v in _passed(callee, value) if writes_to_arguments(callee.py_func, [i])}
                 elif self.name_of(value.func) in _STORING_METHODS | _STORING_FUNCTIONS:
@@ -215,7 +232,7 @@ class Activity:
     def _has_type(self, value: Any) -> bool:
         """Whether what a value makes has its type from the beginning, not from what is stored into it."""
         if value.op == "call":
-            return self.name_of(value.func) not in _ITERATORS | _INFERRED
+            return bool(self._sequences_in(value)) or self.name_of(value.func) not in _ITERATORS | _INFERRED
         return value.op not in ("build_map", "build_set") and (value.op != "build_list" or len(value.items) > 0)
 
     def _origins(self, value: Any) -> list[str]:
@@ -232,8 +249,11 @@ class Activity:
             return [v.name for v in value.list_vars()]
         if value.op == "build_list":
             return [v.name for v in self.items[id(value)]]
+        shared = [v.name for v in self._items_of(value, set())] if self._sequences_in(value) else []
         if value.op == "inplace_binop":
-            return [value.lhs.name]
+            return [value.lhs.name, *shared]
+        if shared:
+            return shared
         if value.op == "call":
             callee = self.callee(value.func)
             if isinstance(callee, Dispatcher):
@@ -248,7 +268,31 @@ class Activity:
                     if method is not None and not value.args
                     else [v.name for v in _and(method, value.args)]
                 )
+            return [v.name for v in self._results_among(value)]
         return []
+
+    def _sequences_in(self, value: Any) -> list[Any]:
+        """The lists and tuples whose items a value has, too: of a copy, a sum or a multiple."""
+        if not isinstance(value, ir.Expr):
+            return []
+        if value.op in ("binop", "inplace_binop") and value.fn in _REPEATING:
+            return [v for v in (value.lhs, value.rhs) if v.name in self.sequences]
+        if value.op != "call":
+            return []
+        method = self._method_of(value.func)
+        if method is None:
+            return value.args[:1] if self.callee(value.func) is list else []
+        return [method.value] if method.attr == "copy" and method.value.name in self.sequences else []
+
+    def _items_of(self, value: Any, visited: set[int]) -> list[Any]:
+        """What is in a list or tuple: from the beginning, and added later."""
+        if id(value) in visited:
+            return []
+        visited.add(id(value))
+        known = value.items if isinstance(value, ir.Expr) and value.op == "build_tuple" else []
+        copied = [value] if isinstance(value, ir.Var) else self._sequences_in(value)
+        behind = (self._items_of(source, visited) for v in copied for source in self.sources.get(v.name, []))
+        return [*self.items.get(id(value), known), *(item for items in behind for item in items)]
 
     # --- stores
 
@@ -272,12 +316,11 @@ class Activity:
             return []
         method = self._method_of(value.func)
         name = self.name_of(value.func)
-        results = [*results_among(callee, value.args), *(v for keyword, v in value.kws if keyword == "out")]
         if name in _STORING_METHODS and method is not None and not self._is_module(method.value):
             return [(method.value.name, s.loc)]
         if name in _STORING_FUNCTIONS and value.args:
             return [(value.args[0].name, s.loc)]
-        return [(v.name, s.loc) for v in results]
+        return [(v.name, s.loc) for v in self._results_among(value)]
 
     def _is_part(self, name: str, visited: frozenset[str] = frozenset()) -> bool:
         """Whether a variable may be an element, or a row, of an array."""
@@ -357,6 +400,13 @@ class Activity:
             if isinstance(value, ir.Expr) and value.op == "getattr":
                 return value
         return None
+
+    def _results_among(self, call: Any) -> list[Any]:
+        """The variables in a call that a NumPy function, or method, stores its result in."""
+        method = self._method_of(call.func)
+        if method is None or self._is_module(method.value):
+            return results_among(self.callee(call.func), call)
+        return results_among(getattr(np, method.attr, None), call, method=True)
 
     def _is_module(self, variable: Any) -> bool:
         return self.callee(variable) is not None

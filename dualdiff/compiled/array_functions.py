@@ -293,7 +293,7 @@ for _numpys, _parameters, _method in (
     (np.argmin, "a, axis=None", "argmin"),
     (np.nanargmax, "a", ""),
     (np.nanargmin, "a", ""),
-    (np.argsort, "a, kind='quicksort'", ""),
+    (np.argsort, "a, kind='quicksort'", "argsort"),
     (np.argpartition, "a, kth", ""),
     (np.searchsorted, "a, v, side='left'", ""),
     (np.any, "a", "any"),
@@ -302,14 +302,10 @@ for _numpys, _parameters, _method in (
     (np.flatnonzero, "a", ""),
     (np.count_nonzero, "a", ""),
     (np.array_equal, "a1, a2", ""),
+    (np.linalg.matrix_rank, "A, tol=None", ""),
     (np.allclose, "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", ""),
 ):
     _teach_value_only(_numpys, _parameters, _method)
-
-
-@overload_method(DualArrayType, "argsort", jit_options=CALLED)
-def _argsort(a):
-    return lambda a: np.argsort(a)
 
 
 # --- selection ------------------------------------------------------------------------------
@@ -388,15 +384,15 @@ def _where_of_numbers(condition, x, y):
 
 
 @implements(np.clip, method="clip")
-def _clip(a, a_min, a_max):
-    arrays = [t for t in (a, a_min, a_max) if not is_none(t)]
-    if not applies(*arrays):
+def _clip(a, a_min, a_max, out=None):
+    given = [t for t in (a, a_min, a_max, out) if not is_none(t)]
+    if not applies(*given) or (is_none(a_min) and is_none(a_max)):
         return None
-    if is_none(a_min):
-        return lambda a, a_min, a_max: np.minimum(a, a_max)
-    if is_none(a_max):
-        return lambda a, a_min, a_max: np.maximum(a, a_min)
-    return lambda a, a_min, a_max: np.minimum(np.maximum(a, a_min), a_max)
+    clipped = "a" if is_none(a_min) else "np.maximum(a, a_min)"
+    clipped = clipped if is_none(a_max) else f"np.minimum({clipped}, a_max)"
+    lines = f"return {clipped}" if is_none(out) else f"assign(out, {clipped})\n    return out"
+    text = f"def between(a, a_min, a_max, out=None):\n    {lines}"
+    return function_from(text, "between", {"np": np, "assign": assign})
 
 
 @compiled
@@ -435,14 +431,15 @@ def _interp(x, xp, fp):
 
 def _teach_rounding(function: Any) -> None:
     @implements(function)
-    def typed(a, decimals=0):
-        if not is_dual_array(a):
+    def typed(a, decimals=0, out=None):
+        if not (is_dual_array(a) or is_dual_array(out)):
             return None
+        new = is_none(out)
 
-        def without_tangents(a, decimals=0):
-            out = copied(a)
-            assign(out, np.round(values_of(a), decimals))
-            return out
+        def without_tangents(a, decimals=0, out=None):
+            rounded = copied(a) if new else out
+            assign(rounded, np.round(bare(a), decimals))
+            return rounded
 
         return without_tangents
 
@@ -452,17 +449,23 @@ for _function in (np.round, np.around):
 
 
 @implements(np.nan_to_num)
-def _nan_to_num(x, copy=True, nan=0.0):
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     if not is_dual_array(x):
         return None
+    least, most = is_none(neginf), is_none(posinf)
 
-    def finite(x, copy=True, nan=0.0):
-        out = copied(x)
-        cells = flat(out)
-        for i in range(cells.size):
-            v = bare(cells[i])
-            if not np.isfinite(v):
-                cells[i] = np.nan_to_num(v, True, nan)
+    def finite(x, copy=True, nan=0.0, posinf=None, neginf=None):
+        out = copied(x) if copy else x
+        for i in range(out.size):
+            v = bare(out.flat[i])
+            if np.isnan(v):
+                out.flat[i] = nan
+            elif not np.isfinite(v):
+                out.flat[i] = np.nan_to_num(v)
+                if v > 0 and not most:
+                    out.flat[i] = posinf
+                if v < 0 and not least:
+                    out.flat[i] = neginf
         return out
 
     return finite

@@ -9,8 +9,9 @@ import operator
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.extending import overload
+from numba.core import ir, types
+from numba.core.rewrites import Rewrite, rewrite_registry
+from numba.extending import lower_cast, models, overload, register_model
 
 from ..rules import FLAT, RULES, VALUE_ONLY
 from . import array_functions as array_functions  # whoever imports the arrays has them taught, too
@@ -21,7 +22,7 @@ from . import statistics as statistics
 from . import tuples as tuples
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
 from .scalars import arity, spellings
-from .types import CALLED
+from .types import CALLED, is_dual
 
 
 def _teach_elementwise(function: Any, arguments: int) -> None:
@@ -48,6 +49,45 @@ for _function, _key in spellings((*RULES, *FLAT, *VALUE_ONLY)):
     # abs and pow of Python and the functions of math are of numbers only
     if _function not in (abs, pow) and getattr(_function, "__module__", "") != "math":
         _teach_elementwise(_function, arity(_key))
+
+
+# --- no array expressions -------------------------------------------------------------------
+
+
+class CalledType(types.Function):
+    """The type of a ufunc by which Numba does not know it as one."""
+
+    def __init__(self, function: types.Function) -> None:
+        super().__init__(function.templates)
+        self._impl_keys = function._impl_keys
+        self.typing_key = f"{function}, called"
+
+
+register_model(CalledType)(models.OpaqueModel)
+
+
+@lower_cast(types.Function, CalledType)
+def _function_to_called(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
+    return val
+
+
+class KeepCalls(Rewrite):
+    """Keeps Numba from making an array expression of a ufunc of an array and a dual: these take plain numbers only."""
+
+    def match(self, func_ir: Any, block: Any, typemap: Any, calltypes: Any) -> bool:
+        for statement in block.find_insts(ir.Assign):
+            call = statement.value
+            if not (isinstance(call, ir.Expr) and call.op == "call" and is_dual_array(typemap[statement.target.name])):
+                continue
+            if any(is_dual(typemap[v.name]) for v in call.args):
+                called = typemap[call.func.name]
+                if isinstance(called, types.Function) and isinstance(called.typing_key, np.ufunc):
+                    typemap.pop(call.func.name)  # a type cannot be changed otherwise
+                    typemap[call.func.name] = CalledType(called)
+        return False
+
+
+rewrite_registry.rewrites["after-inference"].insert(0, KeepCalls)
 
 
 # --- assignments ----------------------------------------------------------------------------

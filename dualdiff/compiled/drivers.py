@@ -289,8 +289,9 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
     except (MemoryError, Warning):  # a warning is raised where the user wants it to be an error
         raise
     except Exception as error:  # Numba's own functions raise anything at types that they do not know
+        told = "\n".join(line.strip() for line in str(error).splitlines())  # Numba indents what it passes on
         for message, refusal in REFUSALS.items():
-            if message in str(error):
+            if message in told:
                 raise type(refusal)(message) from error
         raise CompilationError(explained(error, function.py_func)) from error
     result = function.overloads[tuple(argtypes)].signature.return_type

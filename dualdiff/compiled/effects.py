@@ -6,7 +6,7 @@ passes share one buffer; otherwise each gets a fresh copy. The analysis errs on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,18 @@ _WRITING_METHODS = {"sort", "fill", "put", "partition", "itemset", "resize"}
 _WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shuffle"}
 
 
-def results_among(function: Any, args: Sequence[Any]) -> Sequence[Any]:
-    """Those of the arguments of a NumPy function that it stores its result in, given by position."""
-    if isinstance(function, np.ufunc):
-        return args[function.nin :]
-    return args[2:] if function is np.dot else ()
+# The place of the array for the result among the arguments.
+_RESULT_AT = ((np.dot, 2), (np.outer, 2), (np.round, 2), (np.around, 2), (np.clip, 3))
+
+
+def results_among(function: Any, call: Any, method: bool = False) -> list[Any]:
+    """The variables in a call that a NumPy function, or the method of its name, stores its result in, and returns."""
+    named = dict(call.kws)
+    if function is np.nan_to_num and (len(call.args) > 1 or "copy" in named):
+        return [*call.args[:1], *(v for name, v in named.items() if name == "x")]
+    known = [place for taught, place in _RESULT_AT if taught is function]
+    first = function.nin if isinstance(function, np.ufunc) else (*known, len(call.args) + 1)[0]
+    return [*call.args[first - method :], *(v for name, v in named.items() if name == "out")]
 
 
 def writes_to_arguments(
@@ -76,10 +83,10 @@ def _writes(statement: Any, aliases: set[str], callees: dict[str, Any], seen: fr
                 return writes_to_arguments(callee.value.py_func, None, seen)
             passed = [i for i, v in enumerate(expr.args) if v.name in aliases]
             return writes_to_arguments(callee.value.py_func, passed, seen)
-        return any(v.name in aliases for v in results_among(callee.value, expr.args))  # a builtin writes to no other
+        return any(v.name in aliases for v in results_among(callee.value, expr))  # a builtin writes to no other
     if isinstance(callee, ir.Expr) and callee.op == "getattr":
-        results = results_among(getattr(np, callee.attr, None), expr.args)
-        if any(v.name in aliases for v in results) or any(name == "out" for name, _ in expr.kws):
+        method = not isinstance(callees.get(callee.value.name), (ir.Global, ir.FreeVar))
+        if any(v.name in aliases for v in results_among(getattr(np, callee.attr, None), expr, method)):
             return True
         return callee.attr in _WRITING_METHODS | _WRITING_FUNCTIONS
     return True  # a function that came in as an argument, or the like

@@ -79,6 +79,7 @@ _INSTALLED = (str(Path(numba.__file__).parent), str(Path(__file__).parent.parent
 _PLACES = re.compile(r"^\s*During: .* at (.+) \((\d+)\)$", re.MULTILINE)
 _SHOWN = re.compile(r'File "([^"]+)", line (\d+)')
 _CALL = re.compile(r">>> (.+)$", re.MULTILINE)
+_CANDIDATES = re.compile(r"^There are \d+ candidate", re.MULTILINE)
 _STATEMENT = re.compile(r'During: lowering ("[^"]+")')
 _SHORT = (
     (re.compile(r"Dual\(level=\d+, (?:[^()]|\([^()]*\))*\)"), "Dual"),
@@ -93,7 +94,8 @@ def explained(error: Exception, py_func: Any) -> str:
     filename, line = _place(error, message, py_func)
     source = linecache.getline(filename, line).strip()
     operation = _operation(message) if isinstance(error, NumbaError) else _what_numba_raised(error)
-    known = (text for where in (operation, message) for pattern, text in ADVICE if re.search(pattern, where))
+    places = operation, _CANDIDATES.split(message)[0], message
+    known = (text for where in places for pattern, text in ADVICE if re.search(pattern, where))
     advice = next(known, OTHERWISE)
     return f"{filename}:{line}: {source}: {py_func.__name__} cannot be compiled for duals: {operation}\n{advice}"
 

@@ -254,9 +254,25 @@ def _tangents_tuple(typingctx, dual):
     return ty(dual), codegen
 
 
+def _has_lists(y: Any) -> bool:
+    """Whether a result is a list or holds some, whose items Numba counts references to."""
+    return isinstance(y, (types.List, types.ListType)) or (
+        isinstance(y, types.BaseTuple) and any(map(_has_lists, y.types))
+    )
+
+
 @overload(any_nan, jit_options=BORROWING)
 def _any_nan(y):
-    """Whether there is a NaN in a result."""
+    return None if _has_lists(y) else _nan_among(y)
+
+
+@overload(any_nan, jit_options=OPTIONS)
+def _any_nan_of_lists(y):
+    return _nan_among(y) if _has_lists(y) else None
+
+
+def _nan_among(y: Any) -> Any:
+    """What tells whether there is a NaN in a result."""
     if is_dual(y):
         return lambda y: any_nan(value(y)) or any_nan(_tangents_tuple(y))
     if is_number(y):
