@@ -277,6 +277,9 @@ def _astype(a, dtype):
 @overload_method(DualArrayType, "view", jit_options=CALLED)
 def view(a, dtype):
     """The array seen with another type: that of the numbers in it is its own."""
-    if _number_type(dtype) != a.dtype.base:
+    number = a.dtype
+    while is_dual(number):
+        number = number.base
+    if _number_type(dtype) != number:
         raise TypingError("the memory of duals as that of numbers")
     return lambda a, dtype: a
