@@ -303,12 +303,14 @@ def _pinv(y: Any, x: Any, dx: Any) -> Any:
 
 @implements(np.linalg.lstsq)
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """The solution and the residuals are duals; rank and singular values are those of the values."""
+    """The rank is that of the values."""
     a, b = operand(a), operand(b)
     level = top(a, b)
-    x, residuals, *others = np.linalg.lstsq(below(a, level), below(b, level), rcond)
+    x, residuals, rank, s = np.linalg.lstsq(below(a, level), below(b, level), rcond)
     x = _array(x, (np.linalg.pinv(a) @ b)._tangents, level)
     if residuals.size:
         squares = np.sum(np.square(a @ x - b), axis=0, keepdims=b.ndim == 1)
         residuals = _array(residuals, squares._tangents, level)
-    return x, residuals, *others
+    if level_of(a) == level:
+        s = _array(s, np.linalg.svd(a, compute_uv=False)._tangents, level)
+    return x, residuals, rank, s

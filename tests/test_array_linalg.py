@@ -73,7 +73,8 @@ SQUARE: dict[str, Callable[[Any], Any]] = {
     "svd values": lambda x: n.svd(x, compute_uv=False),
     "pinv": lambda x: n.pinv(x[:, :2]),
     "pinv wide": lambda x: n.pinv(x[:2]),
-    "lstsq": lambda x: n.lstsq(np.vstack([x, right.T]), np.arange(5.0), rcond=None)[:2],
+    "lstsq": lambda x: n.lstsq(np.vstack([x, right.T]), np.arange(5.0), rcond=None)[::3],
+    "lstsq residuals": lambda x: n.lstsq(np.vstack([x, right.T]), np.arange(5.0), rcond=None)[1],
     "lstsq by right": lambda x: n.lstsq(right, x[0], rcond=None)[0],
 }
 

@@ -53,6 +53,7 @@ GROUPS = {
         "np.linalg.svd(B, False)[0]",
         "np.linalg.svd(B, False)[1]",
         "np.linalg.svd(B, False)[2]",
+        "np.linalg.lstsq(B, x[:3])[3]",
     ),
 }
 

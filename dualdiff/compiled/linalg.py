@@ -454,17 +454,19 @@ def _svd(a, full_matrices=1):
 
 @implements(np.linalg.lstsq)
 def _lstsq(a, b, rcond=-1.0):
-    """The solution and the residuals are duals; rank and singular values are those of the values."""
+    """The rank is that of the values."""
     if not are_arrays(a, b) or a.ndim != 2:
         return None
     total = compiled((lambda x: np.sum(x * x, 0)) if b.ndim == 2 else (lambda x: np.sum(expanded(x * x, 1), 0)))
     left, right = (values_of if by else contiguous for by in active(a, b))
+    by_a, _ = active(a, b)
+    singular = compiled((lambda a, s: revalued(np.linalg.svd(a, False)[1], s)) if by_a else (lambda a, s: s))
 
     def fitted(a, b, rcond=-1.0):
         y, total_y, rank, s = np.linalg.lstsq(left(a), right(b), rcond)
         x = revalued(np.dot(np.linalg.pinv(a), b), y)
         residuals = total(np.dot(a, x) - b)[: len(total_y)]
-        return x, revalued(residuals, total_y), rank, s
+        return x, revalued(residuals, total_y), rank, singular(a, s)
 
     return fitted
 
