@@ -287,3 +287,20 @@ def test_a_slope_of_zero_inside_stops_an_infinite_one_outside() -> None:
     assert np.isfinite(expected).all()
     np.testing.assert_array_equal(gradient(inner_slope_of_zero)(x), expected)
     np.testing.assert_array_equal(gradient(inner_slope_of_zero, chunk=1)(x), expected)
+
+
+@njit
+def converted_when_copied(x, n):
+    total = n
+    power = total**2
+    for k in range(2):
+        total = total * x[k] - total / 4
+    return total**2 + power * x[0] ** 2
+
+
+def test_an_integer_that_becomes_a_dual_keeps_the_value_of_the_plain_function() -> None:
+    x = np.array([1.5, -0.75])
+    for n in (3, 2**31 - 1):
+        value, slope = value_and_gradient(converted_when_copied)(x, n)
+        assert value == converted_when_copied(x, n)
+        np.testing.assert_allclose(slope, gradient(converted_when_copied.py_func)(x, float(n)), rtol=1e-15)

@@ -165,11 +165,14 @@ class _Block:
         else:
             return None
         rule = RULES.get(_canonical(function))
-        known = rule is not None and len(rule.partials) == len(variables)
-        if not known or not all(_is_simple(typemap[v.name]) or _is_number(typemap[v.name]) for v in variables):
+        if rule is None or len(rule.partials) != len(variables):
+            return None
+        level = typemap[statement.target.name].level
+        if not all(_is_operand(typemap[v.name], level) for v in variables):
             return None
         last = self.state.calltypes[expr].args[-1]
-        exponent = last.literal_value if isinstance(last, types.IntegerLiteral) and len(variables) == 2 else None
+        is_power = rule.function is np.power and isinstance(last, types.IntegerLiteral)
+        exponent = last.literal_value if is_power else None
         return _Operation(statement, function, exponent, self._operands(variables))
 
     def _operands(self, variables: Sequence[Any]) -> list[Any]:
@@ -187,13 +190,13 @@ class _Block:
         return operands
 
     def _first_of(self, variable: Any) -> Any:
-        """The variable that was first to be the same number or element of an array, or the variable itself."""
-        variable = self.copies.get(variable.name, variable)
-        cell = self.cells.get(variable.name)
-        if cell is None:
-            return variable
-        name = next(name for name, other in self.cells.items() if other == cell)
-        return ir.Var(variable.scope, name, variable.loc)
+        """The variable that was first to be the same number, or element of an array, as this one."""
+        first = self.copies.get(variable.name, variable).name
+        cell = self.cells.get(first)
+        if cell is not None:
+            first = next(name for name, other in self.cells.items() if other == cell)
+        same = self.state.typemap[first] == self.state.typemap[variable.name]  # or it was converted
+        return ir.Var(variable.scope, first, variable.loc) if same else variable
 
     def _written(self, operation: _Operation) -> list[Any]:
         """The statements that carry out a whole expression."""
@@ -235,8 +238,9 @@ def _is_simple(ty: Any) -> bool:
     return isinstance(ty, DualType) and ty.base == types.float64
 
 
-def _is_number(ty: Any) -> bool:
-    return isinstance(ty, types.Integer) or ty == types.float64
+def _is_operand(ty: Any, level: int) -> bool:
+    """Whether it is the type of such a dual, of that level, or of a number."""
+    return isinstance(ty, types.Integer) or ty == types.float64 or (_is_simple(ty) and ty.level == level)
 
 
 def _canonical(function: Any) -> Any:
