@@ -226,7 +226,7 @@ def test_a_nan_goes_through() -> None:
 
 
 def test_what_has_no_rule_does_not_compile() -> None:
-    f = njit(lambda x: np.sum(np.setdiff1d(x, x)))
+    f = njit(lambda x: np.sum(np.trim_zeros(x)))
     with pytest.raises(CompilationError):
         gradient(f)(np.ones(3))
 
