@@ -13,7 +13,7 @@ from dualdiff import gradient, value_and_jacobian
 
 from .programs import SIZE, compiled, interpreted, program
 
-PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "60"))
+PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "40"))
 """How many there are; the checks that run before a change is taken ask for 200."""
 
 BATCH = 10  # programs that are compiled into one function: a driver for each would take twice as long
