@@ -256,6 +256,9 @@ def _is_foreign_array(made: types.Type) -> bool:
 class CloneCompiler(LinkedCompiler):
     """The pipeline of clones: with the pass above."""
 
+    is_chunked = True
+    """Whether results must not depend on how many tangents there are."""
+
     @property
     def callees(self) -> Any:
         """The pipeline of what they call."""
@@ -263,6 +266,7 @@ class CloneCompiler(LinkedCompiler):
 
     def prepare(self, passes: Any) -> None:
         self.state.callees = self.callees
+        self.state.is_chunked = self.is_chunked
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
         passes.add_pass_after(Preaccumulate, NopythonRewrites)
@@ -276,6 +280,8 @@ class InlinedCloneCompiler(CloneCompiler):
 
 class LoopCloneCompiler(InlinedCloneCompiler):
     """The same for clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
+
+    is_chunked = False
 
     @property
     def callees(self) -> Any:

@@ -55,8 +55,9 @@ class Preaccumulate(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        if not any(is_dual(ty) for ty in state.typemap.values()):
-            return False
+        counts = {ty.n for ty in state.typemap.values() if is_dual(ty)}
+        if not counts or (counts == {1} and not state.is_chunked):
+            return False  # one tangent, mostly of 1, takes less from operation to operation
         uses = Counter(name for block in state.func_ir.blocks.values() for name in _used(block))
         changed = [_Block(state, block).rewrite(uses) for block in state.func_ir.blocks.values()]
         if any(changed):
