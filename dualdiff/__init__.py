@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .array import DualArray as DualArray
+from .array_registry import LOADERS
 from .batching import vmap as vmap
 from .config import __version__ as __version__
 from .config import show_config as show_config
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
+from .function import KnownToNumba
 from .reductions import logsumexp as logsumexp
 from .rules import digamma as digamma
 from .rules import erf as erf
@@ -29,6 +31,18 @@ from .transforms import jvp as jvp
 from .transforms import value_and_derivative as value_and_derivative
 from .transforms import value_and_gradient as value_and_gradient
 from .transforms import value_and_jacobian as value_and_jacobian
+
+
+def _load_compiled() -> None:
+    from . import compiled as compiled
+
+
+def _load_array_functions() -> None:
+    from . import array_reductions as array_reductions  # which imports all the others
+
+
+KnownToNumba.load = staticmethod(_load_compiled)
+LOADERS.append(_load_array_functions)
 
 __all__ = [
     "CompilationError",

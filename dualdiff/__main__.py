@@ -44,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def train(arguments: Sequence[str]) -> None:
     """Train a model on real data and print how it went."""
-    from .training.demo import train_command
+    from .commands import train_command
 
     print(train_command(Parser(f"{PROGRAM} train", allow_abbrev=False), arguments))
 
 
 def race(arguments: Sequence[str]) -> None:
     """Let optimizers run down a test function and print who arrives when."""
-    from .training.demo import race_command
+    from .commands import race_command
 
     print(race_command(Parser(f"{PROGRAM} race", allow_abbrev=False), arguments))
 

@@ -10,35 +10,21 @@ one level, in terms of NumPy functions, which bring it to the levels below.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .array_methods import ArrayMethods
+from .array_registry import implementations
 from .dual import Dual, _note_made, level_of
-from .function import Function
+from .function import Function, KnownToNumba
 from .levels import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
 from .rules import RULES
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""NumPy functions on batches, by the NumPy function. What calls a ufunc of batches stands under ``np.ufunc``, what
-calls a function of ours over plain arrays under ``Function``."""
-
-
-@functools.cache
-def implementations() -> dict[Any, Callable[..., Any]]:
-    """``FUNCTIONS``, filled: the modules above that do it are loaded at the first look-up, not at import."""
-    from . import array_reductions as array_reductions  # which imports all the others
-
-    return FUNCTIONS
-
 
 _BASIC = (slice, int, np.integer, type(None), type(...))
 
 
-class DualArray(Batch, ArrayMethods):
+class DualArray(Batch, ArrayMethods, KnownToNumba):
     """An array of duals of one level: ``values`` of shape S and N tangents, of shape (N,) + S.
 
     It stands for a NumPy array: arithmetic, elementwise functions, indexing and the array functions
@@ -107,12 +93,6 @@ class DualArray(Batch, ArrayMethods):
 
     def __deepcopy__(self, memo: Any) -> DualArray:
         return self.copy()
-
-    @property
-    def _numba_type_(self) -> Any:
-        from .compiled.boundary import type_of_batch
-
-        return type_of_batch(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         if dtype is None or np.dtype(dtype) == object:

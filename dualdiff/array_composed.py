@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .array import DualArray
-from .array_functions import Function, batch, implements, merged_last
+from .array_functions import Function, batch, merged_last
+from .array_registry import implements
 from .dual import Dual, _dual, level_of
 from .levels import _array, as_batch, cast, made, operand, plain, zeros
 

@@ -14,22 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .array import FUNCTIONS, DualArray
+from .array import DualArray
+from .array_registry import implements
 from .array_ufuncs import COMPOSED, of_one_type, scaled
 from .dual import level_of
 from .levels import _array, aligned, as_batch, made, operand, plain, top, zeros
 
 Function = Callable[..., Any]
-
-
-def implements(*functions: Any) -> Callable[[Function], Function]:
-    """Enter the decorated function as what these NumPy functions do on batches of duals."""
-
-    def enter(implementation: Function) -> Function:
-        FUNCTIONS.update(dict.fromkeys(functions, implementation))
-        return implementation
-
-    return enter
 
 
 def batch(x: Any) -> DualArray:

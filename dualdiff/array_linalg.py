@@ -16,7 +16,8 @@ import numpy as np
 
 from .array import DualArray
 from .array_composed import below, composed
-from .array_functions import _after_lanes, batch, implements
+from .array_functions import _after_lanes, batch
+from .array_registry import implements
 from .array_ufuncs import scaled
 from .dual import level_of
 from .levels import _array, aligned, made, operand, plain, top, zeros

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
-from .array import FUNCTIONS, DualArray
-from .array_functions import _after_lanes, batch, implements, merged_last
+from .array import DualArray
+from .array_functions import _after_lanes, batch, merged_last
+from .array_registry import FUNCTIONS, implements
 from .array_ufuncs import scaled
 from .dual import level_of
 from .levels import _array, made, operand, plain, promoted, union

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import chain, foreign
-from .function import Function
+from .function import Function, KnownToNumba
 from .rules import FLAT, RULES, VALUE_ONLY
 
 # --- levels ---------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def _note_made(level: int) -> None:
 # --- the number -----------------------------------------------------------------------------
 
 
-class Dual:
+class Dual(KnownToNumba):
     """A number with N tangents: ``value`` + sum over k of ``tangents[k]`` eps_k, eps_i eps_j = 0.
 
     Arithmetic and the elementary functions act on ``value`` as they do on the plain number and
@@ -189,12 +189,6 @@ class Dual:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return Dual.batch.__array_function__(self, function, types, args, kwargs)
-
-    @property
-    def _numba_type_(self) -> Any:
-        from .compiled import type_of_dual
-
-        return type_of_dual(self)
 
 
 def _dual(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:

@@ -10,8 +10,26 @@ import numpy as np
 
 _NUMBERS = {float, int, np.float64}
 
+NUMBA_TYPES: dict[type, Callable[[Any], Any]] = {}
+"""For a class of ours, what tells the Numba type of an object; ``compiled`` enters it."""
 
-class Function:
+
+class KnownToNumba:
+    """An object that ``@njit`` code may meet, as a global or as an argument."""
+
+    __slots__ = ()
+
+    # What loads ``compiled``, which takes a while; the package says it.
+    load: ClassVar[Callable[[], Any]]
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks for when it meets this object."""
+        KnownToNumba.load()
+        return next(NUMBA_TYPES[c] for c in type(self).__mro__ if c in NUMBA_TYPES)(self)
+
+
+class Function(KnownToNumba):
     """An elementary function of real numbers: an entry of the rule table that is not a NumPy ufunc.
 
     It takes numbers, arrays (elementwise, with broadcasting) and duals, from Python and inside
@@ -52,15 +70,8 @@ class Function:
     def __reduce__(self) -> str:
         return self.__name__
 
-    @property
-    def _numba_type_(self) -> Any:
-        """What Numba asks for when it meets this object in ``@njit`` code."""
-        from .compiled import type_of_function
 
-        return type_of_function(self)
-
-
-class AlsoCompiled:
+class AlsoCompiled(KnownToNumba):
     """A Python function that can be called inside ``@njit`` code, too."""
 
     def __init__(self, definition: Callable[..., Any]) -> None:
@@ -75,10 +86,3 @@ class AlsoCompiled:
 
     def __reduce__(self) -> str:
         return self._definition.__name__
-
-    @property
-    def _numba_type_(self) -> Any:
-        """What Numba asks for when it meets this object in ``@njit`` code."""
-        from .compiled import type_of_function
-
-        return type_of_function(self)

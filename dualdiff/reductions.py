@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray, implementations
+from .array import DualArray
+from .array_registry import implementations
 from .function import AlsoCompiled
 from .levels import as_batch
 

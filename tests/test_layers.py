@@ -56,6 +56,7 @@ FLOORS = [
     "kernels",
     "levels",
     "array_methods",
+    "array_registry",
     "array",
     "reductions",
     "array_ufuncs",
@@ -74,6 +75,7 @@ FLOORS = [
     "compiled.given",
     "compiled.sparse",
     "compiled.batches",
+    "compiled.elementwise",
     "compiled",
     "alike",
     "interpreted",
@@ -96,16 +98,12 @@ FLOORS = [
     "training.race",
     "training",
     "plots",
-    "training.demo",
+    "commands",
     "__main__",
 ]
 
 OPTIONAL = {"scipy", "mpmath", "sympy", "matplotlib", "sklearn", "torch", "tqdm"}
 SLOW = {"numba", "llvmlite", "inspect", "fractions", "concurrent", "platform"}
-
-# Functions that load an upper floor when they are first asked for what only that floor has, so that
-# the import of the package waits neither for Numba nor for functions that nobody may call.
-LOADERS = {"_numba_type_": "compiled", "implementations": "array_reductions", "_of_many": "compiled.batches"}
 
 
 def module_of(path: Path) -> str:
@@ -167,14 +165,12 @@ def test_imports_go_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", [m for m in FLOORS if m in FILES])
 def test_imports_within_functions_have_a_reason(module: str) -> None:
-    # they are of optional packages, or put off loading what is slow, above all Numba; those of upper
-    # floors are in the few functions that load such a floor and do nothing else
+    # they are of optional packages, or put off loading what is slow, above all Numba
     below = set(FLOORS[: FLOORS.index(module)])
     for function in functions(ast.parse(FILES[module].read_text(encoding="utf-8"))):
         inner = {name for node in function.body for name in imports(node, module)}
-        late = {name for name in inner - below if not name.startswith(LOADERS.get(function.name, "nothing"))}
-        assert not late, f"{function.name}: {late}"
-        early = {name for name in inner & below if not name.startswith(("compiled", "__init__", "training"))}
+        assert inner <= below, f"{function.name}: {inner - below}"
+        early = {name for name in inner & below if not name.startswith(("compiled", "array_reductions", "commands", "__init__"))}
         assert not early, f"{function.name}: {early}"
         for node in ast.walk(function):
             packages = set()

@@ -19,7 +19,7 @@ from ..inputs import as_input, check_memory, one_sample
 from ..threads import spread
 from ..trees import Like, as_results, flat, mapped
 from . import cache
-from .batch_text import Argument, Calls, Loop, Numbers, is_of_numbers, lanes_of, number_type
+from .batch_text import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone
 from .drivers import Driver, check_result, compile_clone, compiled_entry, type_of
 from .rows import LONGEST
@@ -235,11 +235,19 @@ class Batch:
         if loop is not None:
             return loop
         if any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
-            return self._g.rows(arguments, 1 if strict else n, strict)
+            return self._rows(arguments, 1 if strict else n, strict)
         called = clone(self._g)
         y = compile_clone(called, folded(called, argtypes), self._g.__name__)
         check_result("vmap", self._g.__name__, y)
         return Calls(self._g, arguments, y).written()
+
+    def _rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
+        """The loop over samples of arrays, with n tangents per pass."""
+        kind, _, single, with_value = self._request()
+        argtypes = [a.type for a in arguments]
+        y, viewed = self._g.result_type(argtypes, n, strict), self._g.viewed(argtypes, n, strict)
+        loop = Rows(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, viewed)
+        return loop.written(single, with_value)
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:
         """The loop that takes several samples at a time; None if f needs arrays, or makes any."""

@@ -17,7 +17,9 @@ from numba.core import cgutils, types
 from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
+from ..array import DualArray
 from ..dual import _dual, level_of
+from ..function import NUMBA_TYPES
 from ..levels import _array
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
@@ -25,6 +27,9 @@ from .types import SCALARS, DualArrayType, DualType, is_dual
 def type_of_batch(batch: Any) -> DualArrayType:
     """The Numba type of a ``DualArray`` from Python."""
     return DualArrayType(_kind(batch), batch.ndim, "C")
+
+
+NUMBA_TYPES[DualArray] = type_of_batch
 
 
 def _kind(x: Any) -> DualType:

@@ -72,7 +72,7 @@ class Driver(CPUDispatcher):
     """
 
     _f: Any
-    _clone: Any
+    clone: Any
 
     def __init__(self, entry: Callable[..., Any]) -> None:
         options = {"nopython": True, "error_model": "numpy"}
@@ -132,7 +132,7 @@ class Driver(CPUDispatcher):
 
     def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
-        scope = {"f": self._clone, "again": again, "long": self._long, **self.scope(argtypes, again is None)}
+        scope = {"f": self.clone, "again": again, "long": self._long, **self.scope(argtypes, again is None)}
         return function_from(self.text(argtypes, again is None, wide), scope)
 
     def _written_wide(self, argtypes: Sequence[types.Type]) -> Any:

@@ -29,7 +29,7 @@ class GradientInto(CompiledTransform):
     def __reduce__(self) -> Any:
         return gradient_into, (self._f, self._chunk)
 
-    def chunked(self, text: Text) -> str:
+    def passes(self, text: Text) -> str:
         return text.chunked("gradient", single=True, with_value=True, fresh=self.fresh, given=text.names[0])
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:

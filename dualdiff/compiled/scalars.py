@@ -20,7 +20,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr, make_c
 from numba.extending import models, overload, overload_method, register_model
 
 from .. import special
-from ..function import Function
+from ..function import NUMBA_TYPES, AlsoCompiled, Function
 from ..rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
 from .arithmetic import constant_like, has_fma, pushforward, pushforward2, seeded, square_rest, tangent_at, value
 from .types import OPTIONS, DualType, is_dual, is_number, level_of
@@ -387,6 +387,9 @@ def type_of_function(function: Any) -> Any:
     context.refresh()
     cpu_target.target_context.refresh()
     return context._lookup_global(function)
+
+
+NUMBA_TYPES[Function] = NUMBA_TYPES[AlsoCompiled] = type_of_function
 
 
 # --- derivatives of elementary functions of any order ---------------------------------------

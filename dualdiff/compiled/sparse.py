@@ -158,11 +158,11 @@ class CompiledEntries(CompiledTransform):
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
 
-    def _viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+    def viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
         return ()  # a lane is for all elements of a colour
 
-    def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
-        result = super()._result(argtypes, n, strict)
+    def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
+        result = super().result_type(argtypes, n, strict)
         if ndim_of(result) == 0:
             raise ValueError(
                 f"sparse_jacobian expects that {self.__name__} returns an array, not a number: "

@@ -16,17 +16,15 @@ from numba.extending import overload
 
 from ..dual import level_of as level_of_any
 from ..inputs import as_input
-from ..threads import number_of_threads
 from . import seeding
-from .batch_text import Argument, Loop, Numbers, Rows
-from .clone import Clone, CloneCompiler, InlinedCloneCompiler, LoopCloneCompiler, clone
+from .clone import CloneCompiler, InlinedCloneCompiler, clone
 from .cost import is_costly, is_recursive
-from .drivers import Driver, check_result, compile_clone, described, is_strict, object_mode, without_omitted
+from .drivers import Driver, check_result, compile_clone, is_strict
 from .effects import only_reads_numbers, writes_to_arguments
 from .explain import readable
 from .scalars import type_of_function
 from .text import Text
-from .types import OPTIONS, ViewType, is_dual, is_number, level_of
+from .types import OPTIONS, ViewType, is_dual, is_number
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""
@@ -41,9 +39,6 @@ Jacobian has fewer. Other lengths than powers of two take twice as long: LLVM ha
 LONG = {True: 2 * DEFAULT_LANES, False: 8 * DEFAULT_LANES}
 """Arrays with more parameters are long, for costly functions and for others. For Python's calls the driver is replaced
 when a long array comes; where compiled code calls the derivative of a costly function, the driver has code for both."""
-
-MANY = 1 << 14
-"""For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""
 
 NESTED_LANES = 4
 """The same over arrays of duals, where an operation is written out for every pair of tangents."""
@@ -81,7 +76,7 @@ class CompiledTransform(Driver):
         self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
-        self._clone = _clone_of(f)
+        self.clone = _clone_of(f)
         self._views: dict[Any, list[int]] = {}
         super().__init__(self._entry(parameters))
 
@@ -118,14 +113,11 @@ class CompiledTransform(Driver):
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
         short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
-        viewed = self._viewed(argtypes, lanes, strict)
+        viewed = self.viewed(argtypes, lanes, strict)
         text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, viewed)
-        if self.kind == "derivative":
-            by_array = isinstance(argtypes[self.indices[0]], types.Array)
-            return text.elementwise(self._with_value) if by_array else text.derivative(self._with_value)
-        return self.chunked(text)
+        return self.passes(text)
 
-    def chunked(self, text: Text) -> str:
+    def passes(self, text: Text) -> str:
         """The text of passes over the arguments."""
         single = not isinstance(self._argnums, tuple)
         return text.chunked(self.kind, single, self._with_value, self.fresh)
@@ -135,25 +127,9 @@ class CompiledTransform(Driver):
         """Whether f writes to its arguments, so that each pass needs new ones."""
         return writes_to_arguments(self._f.py_func, self.indices)
 
-    def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
-        if self.kind != "derivative" or not isinstance(argtypes[self.indices[0]], types.Array):
-            return {}
-        level = 1 + max(map(level_of, argtypes))
-        arguments = [
-            Argument(t.dtype, True, True)
-            if i in self.indices
-            else Argument(t, False, False, self._starred and i == len(argtypes) - 1)
-            for i, t in enumerate(argtypes)
-        ]
-        y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        numbers = Numbers("derivative", clone(self._f, LoopCloneCompiler), arguments, self.indices, y, level, strict)
-        return {"loop": Clone(numbers.written(True, self._with_value).function(), CloneCompiler)}
-
     @functools.cached_property
     def _reach(self) -> int | None:
         """How many parameters the driver takes that is not wide; None if there is no other."""
-        if self.kind == "derivative":
-            return MANY
         chosen = self.kind in WIDE_LANES and self._chunk is None
         return LONG[is_costly(self._f.py_func)] if chosen else None
 
@@ -161,30 +137,8 @@ class CompiledTransform(Driver):
         xs = [values[i] for i in self.indices]
         return self._reach is not None and not level_of_any(xs) and sum(map(np.size, xs)) > self._reach
 
-    def wide_entry(self, argtypes: tuple[types.Type, ...]) -> Any:
-        if self.kind == "derivative":
-            return object_mode(self._of_many, len(argtypes))
-        return super().wide_entry(argtypes)
-
-    def _of_many(self, *args: Any) -> Any:
-        """derivative by each number of a long array."""
-        from .batches import batch
-
-        i = self.indices[0]
-        arguments = without_omitted(args)
-        x = arguments[i]
-        arguments[i] = x.reshape(x.size)
-        if self._starred:
-            arguments[-1:] = arguments[-1]
-        batched = [k == i for k in range(len(arguments))]
-        result = batch(self).evaluated(arguments, batched, x.size, number_of_threads())
-        slopes = result[1] if self._with_value else result
-        if isinstance(slopes, tuple):
-            raise self._not_elementwise(f"a tuple of {len(slopes)}")
-        return tuple(part.reshape(x.shape) for part in result) if self._with_value else slopes.reshape(x.shape)
-
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
-        if self.kind == "derivative" or (strict and not is_strict(argtypes)):
+        if strict and not is_strict(argtypes):
             return 1  # strict because speculation failed: rare, so compiled as small as can be
         most = WIDE_LANES[self.kind] if wide else DEFAULT_LANES
         most = self._chunk or (NESTED_LANES if is_strict(argtypes) else most)
@@ -201,7 +155,7 @@ class CompiledTransform(Driver):
 
     def check_ndim(self, i: int, ndim: int) -> None:
         """Raise if argument i may not have so many dimensions."""
-        if ndim == 0 and self.kind != "derivative" and not isinstance(self._argnums, tuple):
+        if ndim == 0 and not isinstance(self._argnums, tuple):
             raise ValueError(
                 f"{self.kind} expects an array for {self.names[i]}, not a number: "
                 f"perhaps you want derivative({self.__name__})"
@@ -216,22 +170,12 @@ class CompiledTransform(Driver):
                 kind, name = readable(shown[i]), self.names[i]
                 raise TypeError(f"{name} must be a real number or an array of them, not of Numba's type {kind}")
             self.check_ndim(i, getattr(shown[i], "ndim", 0))
-        result = self._result(shown, self._lanes(shown, strict, wide), strict)
-        is_array = isinstance(shown[self.indices[0]], types.Array)
-        if self.kind == "derivative" and is_array and not (is_dual(result) or is_number(result)):
-            raise self._not_elementwise(described(result))
+        self.result_type(shown, self._lanes(shown, strict, wide), strict)
 
-    def _not_elementwise(self, result: str) -> ValueError:
-        name = self.__name__
-        return ValueError(
-            f"derivative by an array expects that {name} maps a number to a number, not to {result}: "
-            f"perhaps you want jacobian({name})"
-        )
-
-    def _result(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
+    def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         """Compile f for duals with n tangents, and check the type of what it returns."""
-        lifted = self._lifted(argtypes, n, strict, self._viewed(argtypes, n, strict))
-        result = compile_clone(self._clone, lifted, self.__name__)
+        lifted = self._lifted(argtypes, n, strict, self.viewed(argtypes, n, strict))
+        result = compile_clone(self.clone, lifted, self.__name__)
         check_result(self.kind, self.__name__, result)
         return result
 
@@ -242,22 +186,19 @@ class CompiledTransform(Driver):
         everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         lifted = list(argtypes)
         for i in self.indices:
-            x = argtypes[i]
-            x = x.dtype if self.kind == "derivative" and isinstance(x, types.Array) else x
-            dual = seeding.lifted_type(x, everything, n, strict)
-            lifted[i] = ViewType(dual.dtype, x) if i in viewed else dual
+            dual = seeding.lifted_type(argtypes[i], everything, n, strict)
+            lifted[i] = ViewType(dual.dtype, argtypes[i]) if i in viewed else dual
         return lifted
 
-    def _viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+    def viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
         """The arrays to differentiate by that f is given as views: those of which it wants no more than numbers."""
         shown = _shown(argtypes)
         asked = (tuple(shown), n, strict)
         if asked not in self._views:
-            of_arrays = self.kind != "derivative"
-            viewed = [i for i in self._only_read if isinstance(shown[i], types.Array)] if of_arrays else []
+            viewed = [i for i in self._only_read if isinstance(shown[i], types.Array)]
             try:
                 if viewed:
-                    compile_clone(self._clone, self._lifted(shown, n, strict, viewed), self.__name__)
+                    compile_clone(self.clone, self._lifted(shown, n, strict, viewed), self.__name__)
             except (TypeError, ValueError):
                 viewed = []  # an index is an array, perhaps
             self._views[asked] = viewed
@@ -267,20 +208,11 @@ class CompiledTransform(Driver):
     def _only_read(self) -> list[int]:
         return [i for i in self.indices if only_reads_numbers(self._f.py_func, i)]
 
-    # --- of samples -------------------------------------------------------------------------
-
     def lanes_for(self, size: int) -> int:
         """The tangents per pass for samples with so many parameters, a power of two unless the chunk is given."""
         wide = self._reach is not None and size > self._reach
         most = self._chunk or (WIDE_LANES[self.kind] if wide else DEFAULT_LANES)
         return min(most, 1 << max(size - 1, 0).bit_length(), MOST_LANES)
-
-    def rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
-        """The loop over samples of arrays, with n tangents per pass."""
-        argtypes = [a.type for a in arguments]
-        y, viewed = self._result(argtypes, n, strict), self._viewed(argtypes, n, strict)
-        loop = Rows(self.kind, self._clone, arguments, self.indices, y, n, strict, self.fresh, viewed)
-        return loop.written(not isinstance(self._argnums, tuple), self._with_value)
 
 
 class CompiledJvp(Driver):
@@ -289,7 +221,7 @@ class CompiledJvp(Driver):
     def __init__(self, f: Any, n: int) -> None:
         self._f = f
         self._n = n
-        self._clone = _clone_of(f)
+        self.clone = _clone_of(f)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
         scope: dict[str, Any] = {"_stub": self.stub(names)}
@@ -311,7 +243,7 @@ class CompiledJvp(Driver):
         strict = is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
         lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
-        check_result("jvp", self._f.__name__, compile_clone(self._clone, lifted, self._f.__name__))
+        check_result("jvp", self._f.__name__, compile_clone(self.clone, lifted, self._f.__name__))
 
 
 @functools.cache

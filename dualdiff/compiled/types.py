@@ -23,6 +23,7 @@ from numba.extending import (
 from numba.np import arrayobj
 
 from ..dual import Dual, _dual
+from ..function import NUMBA_TYPES
 from ..rules import RULES
 from .linked import CalledCompiler
 
@@ -418,6 +419,9 @@ def type_of_dual(dual: Dual) -> DualType:
     for tangent in dual.tangents:
         base = max(base, base_type(tangent), key=level_of)
     return DualType(dual._level, base, len(dual.tangents), SCALARS)
+
+
+NUMBA_TYPES[Dual] = type_of_dual
 
 
 # --- memory ---------------------------------------------------------------------------------

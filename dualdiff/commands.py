@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import plots
-from ..rules import logistic, softplus
-from .fit import Fit, fit, predict
-from .least_squares import LevenbergMarquardt
-from .optimizers import Adam, GradientDescent, Momentum, RMSprop
-from .race import TEST_FUNCTIONS, Race, race
-from .solvers import GaussNewton, LeastSquaresSolver, Newton
+from . import plots
+from .rules import logistic, softplus
+from .training.fit import Fit, fit, predict
+from .training.least_squares import LevenbergMarquardt
+from .training.optimizers import Adam, GradientDescent, Momentum, RMSprop
+from .training.race import TEST_FUNCTIONS, Race, race
+from .training.solvers import GaussNewton, LeastSquaresSolver, Newton
 
 OPTIMIZERS: dict[str, Callable[[float], Any]] = {
     "gradient-descent": GradientDescent,

@@ -1,0 +1,32 @@
+"""The table of NumPy's functions on batches of duals."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""NumPy functions on batches, by the NumPy function. What calls a ufunc of batches stands under ``np.ufunc``, what
+calls a function of ours over plain arrays under ``Function``."""
+
+LOADERS: list[Callable[[], Any]] = []
+"""What loads the files that enter functions: nobody who imports the package should wait for them."""
+
+
+@functools.cache
+def implementations() -> dict[Any, Callable[..., Any]]:
+    """``FUNCTIONS``, filled."""
+    for load in LOADERS:
+        load()
+    return FUNCTIONS
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter the decorated function as what these NumPy functions do on batches of duals."""
+
+    def enter(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        FUNCTIONS.update(dict.fromkeys(functions, implementation))
+        return implementation
+
+    return enter
