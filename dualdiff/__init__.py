@@ -9,17 +9,17 @@ from .config import __version__ as __version__
 from .config import show_config as show_config
 from .dual import Dual as Dual
 from .errors import CompilationError as CompilationError
-from .function import KnownToNumba
 from .reductions import logsumexp as logsumexp
-from .rules import digamma as digamma
-from .rules import erf as erf
-from .rules import erfc as erfc
-from .rules import gamma as gamma
-from .rules import lgamma as lgamma
-from .rules import logistic as logistic
-from .rules import polygamma as polygamma
-from .rules import softplus as softplus
-from .rules import xlogy as xlogy
+from .rules.function import KnownToNumba
+from .rules.table import digamma as digamma
+from .rules.table import erf as erf
+from .rules.table import erfc as erfc
+from .rules.table import gamma as gamma
+from .rules.table import lgamma as lgamma
+from .rules.table import logistic as logistic
+from .rules.table import polygamma as polygamma
+from .rules.table import softplus as softplus
+from .rules.table import xlogy as xlogy
 from .sparse import sparse_jacobian as sparse_jacobian
 from .sparse import sparsity as sparsity
 from .transforms import derivative as derivative

@@ -17,9 +17,9 @@ import numpy as np
 from .array_methods import ArrayMethods
 from .array_registry import implementations
 from .dual import Dual, _note_made, level_of
-from .function import Function, KnownToNumba
 from .levels import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
-from .rules import RULES
+from .rules.function import Function, KnownToNumba
+from .rules.table import RULES
 
 _BASIC = (slice, int, np.integer, type(None), type(...))
 

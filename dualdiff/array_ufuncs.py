@@ -11,9 +11,9 @@ from . import kernels
 from .array import DualArray
 from .array_registry import FUNCTIONS
 from .dual import Dual, level_of, no_rule
-from .function import Function
 from .levels import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
-from .rules import FLAT, RULES, VALUE_ONLY
+from .rules.function import Function
+from .rules.table import FLAT, RULES, VALUE_ONLY
 
 COMPOSED: dict[Any, Callable[..., Any]] = {}
 """Ufuncs that are no elementary functions but made of some."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import plots
-from .rules import logistic, softplus
+from .rules.table import logistic, softplus
 from .training.fit import Fit, fit, predict
 from .training.least_squares import LevenbergMarquardt
 from .training.optimizers import Adam, GradientDescent, Momentum, RMSprop

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import chain, foreign
-from .function import Function, KnownToNumba
-from .rules import FLAT, RULES, VALUE_ONLY
+from . import foreign
+from .rules import chain
+from .rules.function import Function, KnownToNumba
+from .rules.table import FLAT, RULES, VALUE_ONLY
 
 # --- levels ---------------------------------------------------------------------------------
 #

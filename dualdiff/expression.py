@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import foreign
-from .rules import FLAT, RULES, SPELLINGS, logistic, softplus, xlogy
+from .rules.table import FLAT, RULES, SPELLINGS, logistic, softplus, xlogy
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from . import chain
-from .function import Function
 from .inputs import is_masked
-from .rules import RULES
+from .rules import chain
+from .rules.function import Function
+from .rules.table import RULES
 
 BLOCK = 128
 """Numbers per block. All rows of the scratch and the memory that belongs to them stay in the first-level cache; rows of

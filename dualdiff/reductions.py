@@ -8,8 +8,8 @@ import numpy as np
 
 from .array import DualArray
 from .array_registry import implementations
-from .function import AlsoCompiled
 from .levels import as_batch
+from .rules.function import AlsoCompiled
 
 
 @AlsoCompiled

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from .function import AlsoCompiled
 from .inputs import as_argnums, as_callable, as_chunk, as_input
 from .interpreted import (
     interpreted_derivative,
@@ -26,6 +25,7 @@ from .interpreted import (
     interpreted_returning,
     interpreted_transform,
 )
+from .rules.function import AlsoCompiled
 
 
 def derivative(f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ import sympy
 from mpmath import mp
 
 from dualdiff.dual import Dual, apply
-from dualdiff.rules import RULES
+from dualdiff.rules.table import RULES
 from tests.points import ROWS, Row
 
 PRECISIONS = (200, 400, 800, 1600, 3200, 6400)  # bits

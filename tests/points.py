@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from dualdiff import rules
+from dualdiff.rules import table as rules
 
 SIZE = 300
 """Points in a group."""

@@ -17,7 +17,7 @@ from dualdiff import kernels
 from dualdiff.array import DualArray
 from dualdiff.dual import Dual, level_of
 from dualdiff.levels import as_batch, lift
-from dualdiff.rules import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
+from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
 from .batches import rng_of
 

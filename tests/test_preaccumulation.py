@@ -11,7 +11,7 @@ from llvmlite import binding as llvm
 from numba import njit
 
 from dualdiff import gradient, hessian, jacobian, value_and_gradient, value_and_jacobian, vmap
-from dualdiff.rules import RULES
+from dualdiff.rules.table import RULES
 
 HAS_FMA = bool(llvm.get_host_cpu_features().get("fma", False))
 

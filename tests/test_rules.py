@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff.function import Function
-from dualdiff.rules import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial, canonical
+from dualdiff.rules.function import Function
+from dualdiff.rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial, canonical
 from tests.accuracy import Path, largest_errors, ulps
 from tests.points import HELPERS, ROWS, Row
 

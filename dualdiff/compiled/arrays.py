@@ -13,7 +13,7 @@ from numba.core import ir, types
 from numba.core.rewrites import Rewrite, rewrite_registry
 from numba.extending import lower_cast, models, overload, register_model
 
-from ..rules import FLAT, RULES, VALUE_ONLY
+from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import array_functions as array_functions  # whoever imports the arrays has them taught, too
 from . import composed as composed
 from . import joining as joining

@@ -19,8 +19,8 @@ from numba.np import arrayobj
 
 from ..array import DualArray
 from ..dual import _dual, level_of
-from ..function import NUMBA_TYPES
 from ..levels import _array
+from ..rules.function import NUMBA_TYPES
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
 

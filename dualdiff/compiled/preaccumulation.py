@@ -20,7 +20,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.extending import intrinsic
 
-from ..rules import RULES, SPELLINGS
+from ..rules.table import RULES, SPELLINGS
 from .arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
 from .scalars import IN_PLACE, compiled_partial
 from .types import DualType, is_dual, make, parts

@@ -23,8 +23,8 @@ from numba.extending import (
 from numba.np import arrayobj
 
 from ..dual import Dual, _dual
-from ..function import NUMBA_TYPES
-from ..rules import RULES
+from ..rules.function import NUMBA_TYPES
+from ..rules.table import RULES
 from .linked import CalledCompiler
 
 LANES = "lanes"
