@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .calls.arguments import as_callable, is_masked
+from .calls.threads import number_of_threads
+from .calls.trees import as_results, flat
 from .dual import level_of
-from .inputs import as_callable, is_masked
 from .interpreted import on_samples
 from .levels import as_batch
-from .threads import number_of_threads
-from .trees import as_results, flat
 
 
 def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from .threads import VARIABLE, number_of_threads
+from .calls.threads import VARIABLE, number_of_threads
 
 __version__ = "0.1.0"
 

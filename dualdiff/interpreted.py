@@ -11,10 +11,10 @@ import numpy as np
 
 from .alike import Witness
 from .array import DualArray
+from .calls.arguments import as_input, check_memory, one_sample
+from .calls.trees import as_results
 from .dual import _dual, fresh_level, level_of
-from .inputs import as_input, check_memory, one_sample
 from .levels import as_batch, lift, plain, zeros
-from .trees import as_results
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .calls.arguments import as_argnums, as_callable, as_chunk, as_input
 from .colouring import Pattern, as_pattern, coloured, passes
 from .dual import level_of
-from .inputs import as_argnums, as_callable, as_chunk, as_input
 from .interpreted import DEFAULT_CHUNK, interpreted_entries
 from .transforms import _is_compiled, _returning
 

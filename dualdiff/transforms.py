@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .inputs import as_argnums, as_callable, as_chunk, as_input
+from .calls.arguments import as_argnums, as_callable, as_chunk, as_input
 from .interpreted import (
     interpreted_derivative,
     interpreted_hessian,

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dualdiff import threads
-from dualdiff.threads import PATIENCE, spread
+from dualdiff.calls import threads
+from dualdiff.calls.threads import PATIENCE, spread
 
 
 class Work:

@@ -15,7 +15,7 @@ from typing import Any
 
 from numba.core import types
 
-from ..trees import flat, mapped
+from ..calls.trees import flat, mapped
 from . import results, samples, seeding
 from .outputs import ndim_of, outputs
 from .rows import row_at, row_type

@@ -15,9 +15,9 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
-from ..inputs import as_input, check_memory, one_sample
-from ..threads import spread
-from ..trees import Like, as_results, flat, mapped
+from ..calls.arguments import as_input, check_memory, one_sample
+from ..calls.threads import spread
+from ..calls.trees import Like, as_results, flat, mapped
 from . import cache
 from .batch_text import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone

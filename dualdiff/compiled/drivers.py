@@ -15,8 +15,8 @@ from numba.core.errors import NumbaError, TypingError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
+from ..calls.arguments import is_masked
 from ..errors import CompilationError
-from ..inputs import is_masked
 from . import boundary as boundary  # boxes batches
 from . import cache
 from .callback import CALLBACKS, callback, can_be_passed

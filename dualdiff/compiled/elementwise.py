@@ -8,7 +8,7 @@ from typing import Any
 
 from numba.core import types
 
-from ..threads import number_of_threads
+from ..calls.threads import number_of_threads
 from . import seeding
 from .batch_text import Argument, Numbers
 from .batches import batch

@@ -19,7 +19,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from ..inputs import physical_memory
+from ..calls.arguments import physical_memory
 from .arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
 from .types import OPTIONS, TangentsType, is_array, is_dual, is_number, new_array, parts, unpacked

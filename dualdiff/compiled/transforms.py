@@ -14,8 +14,8 @@ from numba.core.dispatcher import OmittedArg
 from numba.core.errors import TypingError
 from numba.extending import overload
 
+from ..calls.arguments import as_input
 from ..dual import level_of as level_of_any
-from ..inputs import as_input
 from . import seeding
 from .clone import CloneCompiler, InlinedCloneCompiler, clone
 from .cost import is_costly, is_recursive

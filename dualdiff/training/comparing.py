@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import Dual, gradient
-from ..inputs import as_input
+from ..calls.arguments import as_input
 from .taped import reverse_gradient
 
 DIGITS = 50

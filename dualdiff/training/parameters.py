@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs import as_input
+from ..calls.arguments import as_input
 
 Parameters = Any
 """An array, or a tuple of arrays and numbers."""
