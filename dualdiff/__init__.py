@@ -7,9 +7,9 @@ from .array_registry import LOADERS
 from .batching import vmap as vmap
 from .config import __version__ as __version__
 from .config import show_config as show_config
-from .dual import Dual as Dual
+from .dual.logsumexp import logsumexp as logsumexp
+from .dual.number import Dual as Dual
 from .errors import CompilationError as CompilationError
-from .reductions import logsumexp as logsumexp
 from .rules.function import KnownToNumba
 from .rules.table import digamma as digamma
 from .rules.table import erf as erf

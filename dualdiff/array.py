@@ -16,8 +16,8 @@ import numpy as np
 
 from .array_methods import ArrayMethods
 from .array_registry import implementations
-from .dual import Dual, _note_made, level_of
-from .levels import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
+from .dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
+from .dual.number import Dual, _note_made, level_of
 from .rules.function import Function, KnownToNumba
 from .rules.table import RULES
 

@@ -14,8 +14,8 @@ import numpy as np
 from .array import DualArray
 from .array_functions import Function, batch, merged_last
 from .array_registry import implements
-from .dual import Dual, _dual, level_of
-from .levels import _array, as_batch, cast, made, operand, plain, zeros
+from .dual.batch import _array, as_batch, cast, made, operand, plain, zeros
+from .dual.number import Dual, _dual, level_of
 
 
 def composed(*functions: Function) -> Callable[[Function], Function]:

@@ -17,8 +17,8 @@ import numpy as np
 from .array import DualArray
 from .array_registry import implements
 from .array_ufuncs import COMPOSED, of_one_type, scaled
-from .dual import level_of
-from .levels import _array, aligned, as_batch, made, operand, plain, top, zeros
+from .dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
+from .dual.number import level_of
 
 Function = Callable[..., Any]
 

@@ -19,8 +19,8 @@ from .array_composed import below, composed
 from .array_functions import _after_lanes, batch
 from .array_registry import implements
 from .array_ufuncs import scaled
-from .dual import level_of
-from .levels import _array, aligned, made, operand, plain, top, zeros
+from .dual.batch import _array, aligned, made, operand, plain, top, zeros
+from .dual.number import level_of
 
 
 def transposed(x: Any) -> Any:

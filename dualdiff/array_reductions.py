@@ -12,9 +12,9 @@ from .array import DualArray
 from .array_functions import _after_lanes, batch, merged_last
 from .array_registry import FUNCTIONS, implements
 from .array_ufuncs import scaled
-from .dual import level_of
-from .levels import _array, made, operand, plain, promoted, union
-from .reductions import logsumexp, shift
+from .dual.batch import _array, made, operand, plain, promoted, union
+from .dual.logsumexp import logsumexp, shift
+from .dual.number import level_of
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------
 

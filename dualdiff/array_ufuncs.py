@@ -10,8 +10,8 @@ import numpy as np
 from . import kernels
 from .array import DualArray
 from .array_registry import FUNCTIONS
-from .dual import Dual, level_of, no_rule
-from .levels import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from .dual.batch import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from .dual.number import Dual, level_of, no_rule
 from .rules.function import Function
 from .rules.table import FLAT, RULES, VALUE_ONLY
 

@@ -12,9 +12,9 @@ import numpy as np
 from .calls.arguments import as_callable, is_masked
 from .calls.threads import number_of_threads
 from .calls.trees import as_results, flat
-from .dual import level_of
+from .dual.batch import as_batch
+from .dual.number import level_of
 from .interpreted import on_samples
-from .levels import as_batch
 
 
 def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import foreign
+from .dual import other_numbers as foreign
 from .rules.table import FLAT, RULES, SPELLINGS, logistic, softplus, xlogy
 
 CONSTANTS = {"pi": math.pi, "e": math.e}

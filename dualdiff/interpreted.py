@@ -13,8 +13,8 @@ from .alike import Witness
 from .array import DualArray
 from .calls.arguments import as_input, check_memory, one_sample
 from .calls.trees import as_results
-from .dual import _dual, fresh_level, level_of
-from .levels import as_batch, lift, plain, zeros
+from .dual.batch import as_batch, lift, plain, zeros
+from .dual.number import _dual, fresh_level, level_of
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .calls.arguments import as_argnums, as_callable, as_chunk, as_input
 from .colouring import Pattern, as_pattern, coloured, passes
-from .dual import level_of
+from .dual.number import level_of
 from .interpreted import DEFAULT_CHUNK, interpreted_entries
 from .transforms import _is_compiled, _returning
 

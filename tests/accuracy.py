@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from mpmath import mp
 
-from dualdiff.dual import Dual, apply
+from dualdiff.dual.number import Dual, apply
 from dualdiff.rules.table import RULES
 from tests.points import ROWS, Row
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dualdiff.array import DualArray
-from dualdiff.levels import as_batch
+from dualdiff.dual.batch import as_batch
 
 LANES = 3
 

@@ -15,8 +15,8 @@ import pytest
 
 from dualdiff import kernels
 from dualdiff.array import DualArray
-from dualdiff.dual import Dual, level_of
-from dualdiff.levels import as_batch, lift
+from dualdiff.dual.batch import as_batch, lift
+from dualdiff.dual.number import Dual, level_of
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
 from .batches import rng_of

@@ -10,8 +10,8 @@ import pytest
 
 from dualdiff.array import DualArray
 from dualdiff.array_reductions import logsumexp
-from dualdiff.dual import Dual
-from dualdiff.levels import as_batch
+from dualdiff.dual.batch import as_batch
+from dualdiff.dual.number import Dual
 
 from .batches import (
     assert_lanes_are_independent,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff.dual import Dual, apply
+from dualdiff.dual.number import Dual, apply
 from dualdiff.rules.table import FLAT, RULES, digamma, erf, erfc, gamma, lgamma, logistic, polygamma, softplus, xlogy
 
 inf, nan = math.inf, math.nan

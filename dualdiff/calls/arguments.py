@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual import level_of
+from ..dual.number import level_of
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 

@@ -18,8 +18,8 @@ from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
 from ..array import DualArray
-from ..dual import _dual, level_of
-from ..levels import _array
+from ..dual.batch import _array
+from ..dual.number import _dual, level_of
 from ..rules.function import NUMBA_TYPES
 from .types import SCALARS, DualArrayType, DualType, is_dual
 

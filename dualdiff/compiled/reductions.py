@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from ..reductions import logsumexp
+from ..dual.logsumexp import logsumexp
 from .array_functions import bare, checked_axis, compiled, implements, is_none
 from .loops import flat, is_numeric, line, shape_with, shape_without
 from .types import is_dual, new_array

@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from ..calls.arguments import as_input
-from ..dual import level_of as level_of_any
+from ..dual.number import level_of as level_of_any
 from . import seeding
 from .clone import CloneCompiler, InlinedCloneCompiler, clone
 from .cost import is_costly, is_recursive

@@ -22,7 +22,7 @@ from numba.extending import (
 )
 from numba.np import arrayobj
 
-from ..dual import Dual, _dual
+from ..dual.number import Dual, _dual
 from ..rules.function import NUMBA_TYPES
 from ..rules.table import RULES
 from .linked import CalledCompiler

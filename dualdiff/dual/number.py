@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import foreign
-from .rules import chain
-from .rules.function import Function, KnownToNumba
-from .rules.table import FLAT, RULES, VALUE_ONLY
+from ..rules import chain
+from ..rules.function import Function, KnownToNumba
+from ..rules.table import FLAT, RULES, VALUE_ONLY
+from . import other_numbers as foreign
 
 # --- levels ---------------------------------------------------------------------------------
 #

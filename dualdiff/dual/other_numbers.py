@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .rules.function import Function
+from ..rules.function import Function
 
 NATIVE = (bool, int, float, np.generic)
 

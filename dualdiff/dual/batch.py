@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .calls.arguments import is_masked
-from .dual import Dual, _dual, _note_made, level_of
+from ..calls.arguments import is_masked
+from .number import Dual, _dual, _note_made, level_of
 
 
 class Batch:

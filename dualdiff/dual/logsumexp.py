@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray
-from .array_registry import implementations
-from .levels import as_batch
-from .rules.function import AlsoCompiled
+from ..array import DualArray
+from ..array_registry import implementations
+from ..rules.function import AlsoCompiled
+from .batch import as_batch
 
 
 @AlsoCompiled
