@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .array import DualArray as DualArray
-from .array_registry import LOADERS
+from .arrays.dual_array import DualArray as DualArray
+from .arrays.registry import LOADERS
 from .batching import vmap as vmap
 from .config import __version__ as __version__
 from .config import show_config as show_config
@@ -38,7 +38,7 @@ def _load_compiled() -> None:
 
 
 def _load_array_functions() -> None:
-    from . import array_reductions as array_reductions  # which imports all the others
+    from .arrays import reductions as array_reductions  # which imports all the others
 
 
 KnownToNumba.load = staticmethod(_load_compiled)

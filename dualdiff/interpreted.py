@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .alike import Witness
-from .array import DualArray
+from .arrays.dual_array import DualArray
 from .calls.arguments import as_input, check_memory, one_sample
 from .calls.trees import as_results
 from .dual.batch import as_batch, lift, plain, zeros

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualdiff.array import DualArray
+from dualdiff.arrays.dual_array import DualArray
 from dualdiff.dual.batch import as_batch
 
 LANES = 3

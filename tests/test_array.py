@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff import kernels
-from dualdiff.array import DualArray
+from dualdiff.arrays import kernels
+from dualdiff.arrays.dual_array import DualArray
 from dualdiff.dual.batch import as_batch, lift
 from dualdiff.dual.number import Dual, level_of
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy

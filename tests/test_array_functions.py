@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff.array import DualArray
-from dualdiff.array_reductions import logsumexp
+from dualdiff.arrays.dual_array import DualArray
+from dualdiff.arrays.reductions import logsumexp
 from dualdiff.dual.batch import as_batch
 from dualdiff.dual.number import Dual
 

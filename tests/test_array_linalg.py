@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualdiff.array import DualArray
+from dualdiff.arrays.dual_array import DualArray
 
 from .batches import (
     assert_lanes_are_independent,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..array import DualArray
-from ..array_registry import implementations
+from ..arrays.dual_array import DualArray
+from ..arrays.registry import implementations
 from ..rules.function import AlsoCompiled
 from .batch import as_batch
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray
-from .array_registry import implements
-from .array_ufuncs import COMPOSED, of_one_type, scaled
-from .dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
-from .dual.number import level_of
+from ..dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
+from ..dual.number import level_of
+from .dual_array import DualArray
+from .registry import implements
+from .ufuncs import COMPOSED, of_one_type, scaled
 
 Function = Callable[..., Any]
 

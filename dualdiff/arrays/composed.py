@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray
-from .array_functions import Function, batch, merged_last
-from .array_registry import implements
-from .dual.batch import _array, as_batch, cast, made, operand, plain, zeros
-from .dual.number import Dual, _dual, level_of
+from ..dual.batch import _array, as_batch, cast, made, operand, plain, zeros
+from ..dual.number import Dual, _dual, level_of
+from .dual_array import DualArray
+from .linear import Function, batch, merged_last
+from .registry import implements
 
 
 def composed(*functions: Function) -> Callable[[Function], Function]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..dual.batch import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from ..dual.number import Dual, level_of, no_rule
+from ..rules.function import Function
+from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import kernels
-from .array import DualArray
-from .array_registry import FUNCTIONS
-from .dual.batch import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
-from .dual.number import Dual, level_of, no_rule
-from .rules.function import Function
-from .rules.table import FLAT, RULES, VALUE_ONLY
+from .dual_array import DualArray
+from .registry import FUNCTIONS
 
 COMPOSED: dict[Any, Callable[..., Any]] = {}
 """Ufuncs that are no elementary functions but made of some."""

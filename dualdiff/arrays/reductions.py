@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from . import array_linalg as array_linalg  # whoever imports the reductions has it entered, too
-from .array import DualArray
-from .array_functions import _after_lanes, batch, merged_last
-from .array_registry import FUNCTIONS, implements
-from .array_ufuncs import scaled
-from .dual.batch import _array, made, operand, plain, promoted, union
-from .dual.logsumexp import logsumexp, shift
-from .dual.number import level_of
+from ..dual.batch import _array, made, operand, plain, promoted, union
+from ..dual.logsumexp import logsumexp, shift
+from ..dual.number import level_of
+from . import linalg as array_linalg  # whoever imports the reductions has it entered, too
+from .dual_array import DualArray
+from .linear import _after_lanes, batch, merged_last
+from .registry import FUNCTIONS, implements
+from .ufuncs import scaled
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------
 

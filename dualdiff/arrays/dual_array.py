@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .array_methods import ArrayMethods
-from .array_registry import implementations
-from .dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
-from .dual.number import Dual, _note_made, level_of
-from .rules.function import Function, KnownToNumba
-from .rules.table import RULES
+from ..dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
+from ..dual.number import Dual, _note_made, level_of
+from ..rules.function import Function, KnownToNumba
+from ..rules.table import RULES
+from .methods import ArrayMethods
+from .registry import implementations
 
 _BASIC = (slice, int, np.integer, type(None), type(...))
 

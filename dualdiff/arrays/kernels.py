@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from .calls.arguments import is_masked
-from .rules import chain
-from .rules.function import Function
-from .rules.table import RULES
+from ..calls.arguments import is_masked
+from ..rules import chain
+from ..rules.function import Function
+from ..rules.table import RULES
 
 BLOCK = 128
 """Numbers per block. All rows of the scratch and the memory that belongs to them stay in the first-level cache; rows of
@@ -165,14 +165,14 @@ def _loops(function: Any, path: tuple[int, ...], char: str, active: tuple[bool, 
 
 @_once
 def _value_loop(function: Any, path: tuple[int, ...], nin: int, char: str) -> Any:
-    from .compiled import scalars
+    from ..compiled import scalars
 
     return _loop(scalars.derived(function, path), nin, nin, nin, char)
 
 
 @_once
 def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: str, alone: bool) -> Any:
-    from .compiled import scalars
+    from ..compiled import scalars
 
     if path:
         return _loop(scalars.derived(function, (*path, i), alone), nin, nin, nin + 1 + i, char)
@@ -196,7 +196,7 @@ def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
     from numba import carray, cfunc, types
     from numba.np.numpy_support import from_dtype
 
-    from .compiled.vectorised import STRIDE, VectorisedCCompiler
+    from ..compiled.vectorised import STRIDE, VectorisedCCompiler
 
     scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function, "stride": STRIDE}
     exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)

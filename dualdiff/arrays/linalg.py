@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .array import DualArray
-from .array_composed import below, composed
-from .array_functions import _after_lanes, batch
-from .array_registry import implements
-from .array_ufuncs import scaled
-from .dual.batch import _array, aligned, made, operand, plain, top, zeros
-from .dual.number import level_of
+from ..dual.batch import _array, aligned, made, operand, plain, top, zeros
+from ..dual.number import level_of
+from .composed import below, composed
+from .dual_array import DualArray
+from .linear import _after_lanes, batch
+from .registry import implements
+from .ufuncs import scaled
 
 
 def transposed(x: Any) -> Any:
