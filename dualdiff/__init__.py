@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .arrays.dual_array import DualArray as DualArray
 from .arrays.registry import LOADERS
-from .batching import vmap as vmap
 from .config import __version__ as __version__
 from .config import show_config as show_config
 from .dual.logsumexp import logsumexp as logsumexp
@@ -20,17 +19,18 @@ from .rules.table import logistic as logistic
 from .rules.table import polygamma as polygamma
 from .rules.table import softplus as softplus
 from .rules.table import xlogy as xlogy
-from .sparse import sparse_jacobian as sparse_jacobian
-from .sparse import sparsity as sparsity
-from .transforms import derivative as derivative
-from .transforms import gradient as gradient
-from .transforms import hessian as hessian
-from .transforms import hvp as hvp
-from .transforms import jacobian as jacobian
-from .transforms import jvp as jvp
-from .transforms import value_and_derivative as value_and_derivative
-from .transforms import value_and_gradient as value_and_gradient
-from .transforms import value_and_jacobian as value_and_jacobian
+from .transforms.dense import derivative as derivative
+from .transforms.dense import gradient as gradient
+from .transforms.dense import hessian as hessian
+from .transforms.dense import hvp as hvp
+from .transforms.dense import jacobian as jacobian
+from .transforms.dense import jvp as jvp
+from .transforms.dense import value_and_derivative as value_and_derivative
+from .transforms.dense import value_and_gradient as value_and_gradient
+from .transforms.dense import value_and_jacobian as value_and_jacobian
+from .transforms.sparse import sparse_jacobian as sparse_jacobian
+from .transforms.sparse import sparsity as sparsity
+from .transforms.vmap import vmap as vmap
 
 
 def _load_compiled() -> None:

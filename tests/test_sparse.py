@@ -18,7 +18,7 @@ import dualdiff
 from bench.functions import brusselator, brusselator_jacobian
 from bench.solvers import broyden, broyden_jacobian
 from dualdiff import jacobian, sparse_jacobian, sparsity
-from dualdiff.colouring import Pattern, as_pattern, coloured
+from dualdiff.transforms.colouring import Pattern, as_pattern, coloured
 
 
 def band(n: int, *diagonals: int) -> np.ndarray:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .calls.arguments import as_callable, is_masked
-from .calls.threads import number_of_threads
-from .calls.trees import as_results, flat
-from .dual.batch import as_batch
-from .dual.number import level_of
+from ..calls.arguments import as_callable, is_masked
+from ..calls.threads import number_of_threads
+from ..calls.trees import as_results, flat
+from ..dual.batch import as_batch
+from ..dual.number import level_of
 from .interpreted import on_samples
 
 
@@ -88,7 +88,7 @@ class Batched:
         batched = [axis is not None for axis in axes]
         n = _length(arguments, batched, args)
         if _is_compiled(self._g) and not level_of(arguments):
-            from .compiled.batches import batch
+            from ..compiled.batches import batch
 
             return batch(self._g).evaluated(arguments, batched, n, number_of_threads(self._threads), out)
         result = on_samples(self._g, arguments, batched, n)
@@ -98,7 +98,7 @@ class Batched:
 def _is_compiled(g: Any) -> bool:
     if "numba" not in sys.modules:
         return False
-    from .compiled.drivers import is_compiled
+    from ..compiled.drivers import is_compiled
 
     return is_compiled(g)
 

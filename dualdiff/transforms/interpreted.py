@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .alike import Witness
-from .arrays.dual_array import DualArray
-from .calls.arguments import as_input, check_memory, one_sample
-from .calls.trees import as_results
-from .dual.batch import as_batch, lift, plain, zeros
-from .dual.number import _dual, fresh_level, level_of
+from ..arrays.dual_array import DualArray
+from ..calls.arguments import as_input, check_memory, one_sample
+from ..calls.trees import as_results
+from ..dual.batch import as_batch, lift, plain, zeros
+from ..dual.number import _dual, fresh_level, level_of
+from .uniform import Witness
 
 DEFAULT_CHUNK = 64
 """Tangents per pass: enough that a pass over them costs more than the interpreter."""

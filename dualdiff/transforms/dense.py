@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .calls.arguments import as_argnums, as_callable, as_chunk, as_input
+from ..calls.arguments import as_argnums, as_callable, as_chunk, as_input
+from ..rules.function import AlsoCompiled
 from .interpreted import (
     interpreted_derivative,
     interpreted_hessian,
@@ -25,7 +26,6 @@ from .interpreted import (
     interpreted_returning,
     interpreted_transform,
 )
-from .rules.function import AlsoCompiled
 
 
 def derivative(f: Callable[..., Any], argnum: int = 0, *, out_argnum: int | None = None) -> Callable[..., Any]:
@@ -177,7 +177,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
 class _Jvp(AlsoCompiled):
     @property
     def _numba_type_(self) -> Any:
-        from .compiled.transforms import type_of_jvp
+        from ..compiled.transforms import type_of_jvp
 
         return type_of_jvp(self)
 
@@ -228,7 +228,7 @@ def jvp(
                 f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal"
             )
     if _is_compiled(f):
-        from .compiled.transforms import compiled_jvp
+        from ..compiled.transforms import compiled_jvp
 
         return compiled_jvp(f, len(xs))(*xs, *vs)
     return interpreted_jvp(f, xs, vs)
@@ -266,7 +266,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 def _is_compiled(f: Any) -> bool:
     if "numba" not in sys.modules:  # nothing can be compiled yet
         return False
-    from .compiled.drivers import is_compiled
+    from ..compiled.drivers import is_compiled
 
     return is_compiled(f)
 
@@ -280,7 +280,7 @@ def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
     if isinstance(out, tuple):
         raise TypeError(f"out_argnum must be an int, not {out_argnum!r}")
     if _is_compiled(f):
-        from .compiled.transforms import returning
+        from ..compiled.transforms import returning
 
         return returning(f, out)
     return interpreted_returning(f, out)
@@ -292,7 +292,7 @@ def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
     if isinstance(i, tuple):
         raise TypeError("derivative is by one argument: use gradient or jacobian with a tuple of argnums")
     if _is_compiled(f):
-        from .compiled.elementwise import compiled_derivative
+        from ..compiled.elementwise import compiled_derivative
 
         return compiled_derivative(f, i, with_value)
     return interpreted_derivative(f, i, with_value)
@@ -303,7 +303,7 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
     argnums = as_argnums(argnums)
     chunk = as_chunk(chunk)
     if _is_compiled(f):
-        from .compiled.transforms import compiled_transform
+        from ..compiled.transforms import compiled_transform
 
         return compiled_transform(kind, f, argnums, chunk, with_value)
     if kind == "hessian":
