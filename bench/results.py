@@ -15,7 +15,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 import dualdiff
-from dualdiff.compiled import vectormath
+from dualdiff.compiled.llvm import vectormath
 
 from .measure import COMPILED, PROCESS, PYTHON, Key, Timing
 from .peers import LIMIT, ceres

@@ -24,8 +24,8 @@ def show_config() -> None:
     import llvmlite.binding as llvm
     import numba
 
-    from .compiled import cache, vector_libraries
-    from .compiled.vectormath import LIBRARY, ULP
+    from .compiled.llvm import cache, vector_libraries
+    from .compiled.llvm.vectormath import LIBRARY, ULP
 
     if LIBRARY is None:
         off = not vector_libraries.is_on()

@@ -90,14 +90,14 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None
 
 
 def test_nothing_is_written_unless_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dualdiff.compiled import cache
+    from dualdiff.compiled.llvm import cache
 
     monkeypatch.delenv("DUALDIFF_CACHE_DIR", raising=False)
     assert cache.directory() is None
 
 
 def test_code_with_vector_math_is_not_taken_for_code_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dualdiff.compiled import cache
+    from dualdiff.compiled.llvm import cache
 
     monkeypatch.setattr(cache, "found_library", lambda: None)  # where there is none, some functions are inlined
     digests = set()

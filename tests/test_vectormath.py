@@ -11,12 +11,12 @@ import pytest
 from mpmath import mp
 from numba import njit
 
-import dualdiff.compiled.vectormath as vectormath
+import dualdiff.compiled.llvm.vectormath as vectormath
 from dualdiff import derivative, gradient, show_config, vmap
 from dualdiff.compiled.batches import batch
-from dualdiff.compiled.polynomials import INLINED
-from dualdiff.compiled.vector_libraries import Library
-from dualdiff.compiled.vectormath import LIBRARY, with_own_names
+from dualdiff.compiled.llvm.polynomials import INLINED
+from dualdiff.compiled.llvm.vector_libraries import Library
+from dualdiff.compiled.llvm.vectormath import LIBRARY, with_own_names
 from tests.accuracy import exact, ulps
 from tests.points import ROWS, Row
 from tests.test_vmap import run

@@ -196,7 +196,7 @@ def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
     from numba import carray, cfunc, types
     from numba.np.numpy_support import from_dtype
 
-    from ..compiled.vectorised import STRIDE, VectorisedCCompiler
+    from ..compiled.llvm.vectorising import STRIDE, VectorisedCCompiler
 
     scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function, "stride": STRIDE}
     exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)

@@ -23,7 +23,7 @@ from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
 from .joining import array
-from .linked import LinkedCompiler, LowerForPython, LowerInlined
+from .llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from .preaccumulation import Preaccumulate
 from .seeding import fill
 from .types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array

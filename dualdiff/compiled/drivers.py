@@ -18,10 +18,10 @@ from numba.extending import overload
 from ..calls.arguments import is_masked
 from ..errors import CompilationError
 from . import boundary as boundary  # boxes batches
-from . import cache
 from .callback import CALLBACKS, callback, can_be_passed
 from .clone import EntryCompiler
 from .explain import explained, readable
+from .llvm import cache
 from .outputs import ndim_of
 from .results import is_structure
 from .text import function_from

@@ -20,10 +20,10 @@ from numba.np import arrayobj
 
 from .arithmetic import value_at
 from .clone import Clone, CloneCompiler, LoopCloneCompiler
-from .linked import Apart
+from .llvm.linking import Apart
+from .llvm.vectorising import LowerVectorised
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 from .types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
-from .vectorised import LowerVectorised
 
 
 class Block(Apart):

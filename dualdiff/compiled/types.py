@@ -25,7 +25,7 @@ from numba.np import arrayobj
 from ..dual.number import Dual, _dual
 from ..rules.function import NUMBA_TYPES
 from ..rules.table import RULES
-from .linked import CalledCompiler
+from .llvm.linking import CalledCompiler
 
 LANES = "lanes"
 """The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""

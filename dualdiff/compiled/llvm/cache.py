@@ -31,7 +31,7 @@ from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
-from .linked import calls_by_name
+from .linking import calls_by_name
 from .vector_libraries import found_library, is_on
 
 VARIABLE = "DUALDIFF_CACHE_DIR"

@@ -11,7 +11,7 @@ from numba.core import codegen
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
-from .linked import LinkedCompiler, LinkedLibrary, LowerForLinking
+from .linking import LinkedCompiler, LinkedLibrary, LowerForLinking
 
 STRIDE = 64
 """Numbers per step of a loop: a multiple of what LLVM takes at a time, which is a few vectors."""
