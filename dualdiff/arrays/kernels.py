@@ -165,14 +165,14 @@ def _loops(function: Any, path: tuple[int, ...], char: str, active: tuple[bool, 
 
 @_once
 def _value_loop(function: Any, path: tuple[int, ...], nin: int, char: str) -> Any:
-    from ..compiled import scalars
+    from ..compiled.dual import overloads as scalars
 
     return _loop(scalars.derived(function, path), nin, nin, nin, char)
 
 
 @_once
 def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: str, alone: bool) -> Any:
-    from ..compiled import scalars
+    from ..compiled.dual import overloads as scalars
 
     if path:
         return _loop(scalars.derived(function, (*path, i), alone), nin, nin, nin + 1 + i, char)

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 from . import arrays as arrays
-from . import boundary as boundary
 from . import reductions as reductions
+from .dual import boxing as boundary

@@ -19,10 +19,10 @@ from . import composed as composed
 from . import joining as joining
 from . import linalg as linalg
 from . import statistics as statistics
-from . import tuples as tuples
+from .dual import tuples as tuples
+from .dual.overloads import arity, spellings
+from .dual.types import CALLED, is_dual
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
-from .scalars import arity, spellings
-from .types import CALLED, is_dual
 
 
 def _teach_elementwise(function: Any, arguments: int) -> None:

@@ -21,10 +21,10 @@ from ..calls.trees import Like, as_results, flat, mapped
 from .batch_text import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
 from .clone import LoopCloneCompiler, clone
 from .drivers import Driver, check_result, compile_clone, compiled_entry, type_of
+from .dual.types import is_number
 from .llvm import cache
 from .rows import LONGEST
 from .transforms import CompiledJvp, CompiledTransform
-from .types import is_number
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""

@@ -22,11 +22,11 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
+from .dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
 from .joining import array
 from .llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from .preaccumulation import Preaccumulate
 from .seeding import fill
-from .types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

@@ -14,9 +14,9 @@ from .batch_text import Argument, Numbers
 from .batches import batch
 from .clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from .drivers import described, object_mode, without_omitted
+from .dual.types import is_dual, is_number, level_of
 from .text import Text
 from .transforms import CompiledTransform
-from .types import is_dual, is_number, level_of
 
 MANY = 1 << 14
 """For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""

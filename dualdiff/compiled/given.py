@@ -8,9 +8,9 @@ from typing import Any
 
 from numba.core import types
 
+from .dual.types import array_of
 from .text import Text
 from .transforms import CompiledTransform
-from .types import array_of
 from .wrapping import with_leading
 
 

@@ -13,9 +13,9 @@ from numba.core import types
 from numba.extending import overload
 
 from .array_functions import bare, checked_axis, common, function_from, implements, is_none
+from .dual.types import is_dual, is_number, level_of, new_array
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
 from .outputs import outputs
-from .types import is_dual, is_number, level_of, new_array
 
 # --- making arrays of numbers ----------------------------------------------------------------
 

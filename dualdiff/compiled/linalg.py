@@ -17,8 +17,9 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from .arithmetic import pushforward
 from .array_functions import bare, compiled, implements, is_none
+from .dual.arithmetic import pushforward
+from .dual.types import CALLED, new_array
 from .loops import (
     assign,
     contiguous,
@@ -32,7 +33,6 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
-from .types import CALLED, new_array
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 

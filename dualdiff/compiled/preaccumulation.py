@@ -21,9 +21,9 @@ from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.extending import intrinsic
 
 from ..rules.table import RULES, SPELLINGS
-from .arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
-from .scalars import IN_PLACE, compiled_partial
-from .types import DualType, is_dual, make, parts
+from .dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
+from .dual.overloads import IN_PLACE, compiled_partial
+from .dual.types import DualType, is_dual, make, parts
 
 _READING = {
     "getitem",

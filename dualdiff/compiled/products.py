@@ -20,6 +20,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from .array_functions import bare, compiled, function_from, implements
+from .dual.types import DualType, is_dual, level_of, new_array
 from .loops import (
     accumulate,
     assign,
@@ -36,7 +37,6 @@ from .loops import (
     values_of,
     values_view,
 )
-from .types import DualType, is_dual, level_of, new_array
 
 # --- values and lanes -----------------------------------------------------------------------
 

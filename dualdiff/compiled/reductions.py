@@ -10,8 +10,8 @@ from numba.core import types
 
 from ..dual.logsumexp import logsumexp
 from .array_functions import bare, checked_axis, compiled, implements, is_none
+from .dual.types import is_dual, new_array
 from .loops import flat, is_numeric, line, shape_with, shape_without
-from .types import is_dual, new_array
 
 
 @compiled

@@ -16,8 +16,8 @@ from typing import Any
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 
+from .dual.types import OPTIONS, is_dual
 from .samples import dual_of, sample_type
-from .types import OPTIONS, is_dual
 
 LONGEST = 32
 """More numbers do not fit into registers, and LLVM would take long over them."""

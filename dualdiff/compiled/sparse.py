@@ -15,13 +15,13 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from .arithmetic import is_at_level, result_base, splat
+from .dual.arithmetic import is_at_level, result_base, splat
+from .dual.types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
 from .explain import readable
 from .outputs import ndim_of
 from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
 from .text import Text
 from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
-from .types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
 from .wrapping import compiled_like, parameters, with_leading
 
 room = for_compiled_code("room", "x, level, n, strict")

@@ -8,8 +8,8 @@ from typing import Any
 from numba.core import types
 
 from . import results, samples, seeding
+from .dual.types import level_of
 from .outputs import outputs
-from .types import level_of
 from .views import view
 
 HELPERS = {

@@ -20,11 +20,11 @@ from . import seeding
 from .clone import CloneCompiler, InlinedCloneCompiler, clone
 from .cost import is_costly, is_recursive
 from .drivers import Driver, check_result, compile_clone, is_strict
+from .dual.overloads import type_of_function
+from .dual.types import OPTIONS, ViewType, is_dual, is_number
 from .effects import only_reads_numbers, writes_to_arguments
 from .explain import readable
-from .scalars import type_of_function
 from .text import Text
-from .types import OPTIONS, ViewType, is_dual, is_number
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""

@@ -19,9 +19,9 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr, make_callable_template
 from numba.extending import models, overload, overload_method, register_model
 
-from ..rules import special
-from ..rules.function import NUMBA_TYPES, AlsoCompiled, Function
-from ..rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
+from ...rules import special
+from ...rules.function import NUMBA_TYPES, AlsoCompiled, Function
+from ...rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
 from .arithmetic import constant_like, has_fma, pushforward, pushforward2, seeded, square_rest, tangent_at, value
 from .types import OPTIONS, DualType, is_dual, is_number, level_of
 

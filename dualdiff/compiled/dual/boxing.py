@@ -17,10 +17,10 @@ from numba.core import cgutils, types
 from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
-from ..arrays.dual_array import DualArray
-from ..dual.batch import _array
-from ..dual.number import _dual, level_of
-from ..rules.function import NUMBA_TYPES
+from ...arrays.dual_array import DualArray
+from ...dual.batch import _array
+from ...dual.number import _dual, level_of
+from ...rules.function import NUMBA_TYPES
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
 

@@ -22,10 +22,10 @@ from numba.extending import (
 )
 from numba.np import arrayobj
 
-from ..dual.number import Dual, _dual
-from ..rules.function import NUMBA_TYPES
-from ..rules.table import RULES
-from .llvm.linking import CalledCompiler
+from ...dual.number import Dual, _dual
+from ...rules.function import NUMBA_TYPES
+from ...rules.table import RULES
+from ..llvm.linking import CalledCompiler
 
 LANES = "lanes"
 """The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""
