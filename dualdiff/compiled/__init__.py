@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import arrays as arrays
-from . import reductions as reductions
+from .arrays import logsumexp as reductions
+from .arrays import ufuncs as arrays
 from .dual import boxing as boundary

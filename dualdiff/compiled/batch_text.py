@@ -17,9 +17,9 @@ from numba.core import types
 
 from ..calls.trees import flat, mapped
 from . import results, samples, seeding
+from .arrays.outputs import ndim_of, outputs
 from .dual.types import is_dual, is_number
 from .llvm.vectorising import STRIDE
-from .outputs import ndim_of, outputs
 from .rows import row_at, row_type
 from .samples import block
 from .seeding import base_type

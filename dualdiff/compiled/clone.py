@@ -22,8 +22,8 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from .activity import Activity
+from .arrays.joining import array
 from .dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
-from .joining import array
 from .llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from .preaccumulation import Preaccumulate
 from .seeding import fill

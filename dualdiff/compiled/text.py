@@ -8,8 +8,8 @@ from typing import Any
 from numba.core import types
 
 from . import results, samples, seeding
+from .arrays.outputs import outputs
 from .dual.types import level_of
-from .outputs import outputs
 from .views import view
 
 HELPERS = {

@@ -17,8 +17,8 @@ from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import overload, overload_method
 
-from .dual.arithmetic import value
-from .dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array
+from ..dual.arithmetic import value
+from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array
 from .loops import (
     applies,
     assign,

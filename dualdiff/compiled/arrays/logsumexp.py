@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from ..dual.logsumexp import logsumexp
-from .array_functions import bare, checked_axis, compiled, implements, is_none
-from .dual.types import is_dual, new_array
+from ...dual.logsumexp import logsumexp
+from ..dual.types import is_dual, new_array
 from .loops import flat, is_numeric, line, shape_with, shape_without
+from .teaching import bare, checked_axis, compiled, implements, is_none
 
 
 @compiled

@@ -19,8 +19,7 @@ from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from .array_functions import bare, compiled, function_from, implements
-from .dual.types import DualType, is_dual, level_of, new_array
+from ..dual.types import DualType, is_dual, level_of, new_array
 from .loops import (
     accumulate,
     assign,
@@ -37,6 +36,7 @@ from .loops import (
     values_of,
     values_view,
 )
+from .teaching import bare, compiled, function_from, implements
 
 # --- values and lanes -----------------------------------------------------------------------
 

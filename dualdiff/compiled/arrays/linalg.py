@@ -17,9 +17,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from .array_functions import bare, compiled, implements, is_none
-from .dual.arithmetic import pushforward
-from .dual.types import CALLED, new_array
+from ..dual.arithmetic import pushforward
+from ..dual.types import CALLED, new_array
 from .loops import (
     assign,
     contiguous,
@@ -33,6 +32,7 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
+from .teaching import bare, compiled, implements, is_none
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 

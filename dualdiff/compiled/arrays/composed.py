@@ -12,11 +12,11 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import overload_attribute, overload_method
 
-from .array_functions import bare, common, compiled, function_from, implements, is_none
-from .dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
+from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
 from .joining import elements
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .outputs import outputs
+from .teaching import bare, common, compiled, function_from, implements, is_none
 
 # --- both results of a division -------------------------------------------------------------
 

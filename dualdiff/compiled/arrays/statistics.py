@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from .array_functions import OVER_ROWS, compiled, function_from, implements, is_none, median_of
-from .dual.types import is_number, level_of, new_array
+from ..dual.types import is_number, level_of, new_array
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric
+from .teaching import OVER_ROWS, compiled, function_from, implements, is_none, median_of
 
 # --- without NaN ----------------------------------------------------------------------------
 
