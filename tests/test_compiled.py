@@ -14,7 +14,7 @@ from numba.core.errors import TypingError
 
 import dualdiff
 from dualdiff import Dual, derivative, gradient, jacobian
-from dualdiff.compiled.cost import is_costly
+from dualdiff.compiled.pipeline.cost import is_costly
 from dualdiff.rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY
 
 from .test_array import INTEGER_ARGUMENT, PATTERNS, arguments, arity, name_of

@@ -19,11 +19,11 @@ from ..calls.arguments import is_masked
 from ..errors import CompilationError
 from .arrays.outputs import ndim_of
 from .callback import CALLBACKS, callback, can_be_passed
-from .clone import EntryCompiler
 from .dual import boxing as boundary  # boxes batches
 from .dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
-from .explain import explained, readable
 from .llvm import cache
+from .pipeline.clone import EntryCompiler
+from .pipeline.diagnostics import explained, readable
 from .results import is_structure
 from .text import function_from
 

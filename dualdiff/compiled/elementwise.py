@@ -12,9 +12,9 @@ from ..calls.threads import number_of_threads
 from . import seeding
 from .batch_text import Argument, Numbers
 from .batches import batch
-from .clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from .drivers import described, object_mode, without_omitted
 from .dual.types import is_dual, is_number, level_of
+from .pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from .text import Text
 from .transforms import CompiledTransform
 

@@ -18,7 +18,7 @@ from numba.np import arrayobj
 from .arrays.outputs import ndim_of
 from .dual.arithmetic import is_at_level, result_base, splat
 from .dual.types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
-from .explain import readable
+from .pipeline.diagnostics import readable
 from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
 from .text import Text
 from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform

@@ -17,13 +17,13 @@ from numba.extending import overload
 from ..calls.arguments import as_input
 from ..dual.number import level_of as level_of_any
 from . import seeding
-from .clone import CloneCompiler, InlinedCloneCompiler, clone
-from .cost import is_costly, is_recursive
 from .drivers import Driver, check_result, compile_clone, is_strict
 from .dual.overloads import type_of_function
 from .dual.types import OPTIONS, ViewType, is_dual, is_number
-from .effects import only_reads_numbers, writes_to_arguments
-from .explain import readable
+from .pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
+from .pipeline.cost import is_costly, is_recursive
+from .pipeline.diagnostics import readable
+from .pipeline.mutation import only_reads_numbers, writes_to_arguments
 from .text import Text
 
 DEFAULT_LANES = 16

@@ -20,7 +20,7 @@ from numba.core import ir
 from numba.core.compiler import run_frontend
 from numba.core.dispatcher import Dispatcher
 
-from .effects import results_among, writes_to_arguments
+from .mutation import results_among, writes_to_arguments
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}

@@ -20,10 +20,10 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.extending import intrinsic
 
-from ..rules.table import RULES, SPELLINGS
-from .dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
-from .dual.overloads import IN_PLACE, compiled_partial
-from .dual.types import DualType, is_dual, make, parts
+from ...rules.table import RULES, SPELLINGS
+from ..dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
+from ..dual.overloads import IN_PLACE, compiled_partial
+from ..dual.types import DualType, is_dual, make, parts
 
 _READING = {
     "getitem",

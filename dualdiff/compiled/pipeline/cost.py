@@ -9,7 +9,7 @@ from typing import Any
 
 from numba.core.dispatcher import Dispatcher
 
-from ..rules.table import RULES, SPELLINGS
+from ...rules.table import RULES, SPELLINGS
 
 _ARITHMETIC = {
     *("add", "subtract", "multiply", "divide", "fmod", "remainder", "negative", "positive", "reciprocal", "square"),

@@ -21,12 +21,12 @@ from numba.extending import overload
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
+from ..arrays.joining import array
+from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
+from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
+from ..seeding import fill
 from .activity import Activity
-from .arrays.joining import array
-from .dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
-from .llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from .preaccumulation import Preaccumulate
-from .seeding import fill
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
