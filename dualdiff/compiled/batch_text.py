@@ -16,14 +16,16 @@ from typing import Any
 from numba.core import types
 
 from ..calls.trees import flat, mapped
-from . import results, samples, seeding
+from . import samples
 from .arrays.outputs import ndim_of, outputs
 from .dual.types import is_dual, is_number
 from .llvm.vectorising import STRIDE
 from .rows import row_at, row_type
 from .samples import block
-from .seeding import base_type
-from .views import view
+from .transforms import collecting as results
+from .transforms import seeding
+from .transforms.seeding import base_type
+from .transforms.views import view
 
 HELPERS = {
     "outputs": outputs,

@@ -19,12 +19,12 @@ from ..calls.arguments import as_input, check_memory, one_sample
 from ..calls.threads import spread
 from ..calls.trees import Like, as_results, flat, mapped
 from .batch_text import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
-from .drivers import Driver, check_result, compile_clone, compiled_entry, type_of
 from .dual.types import is_number
 from .llvm import cache
 from .pipeline.clone import LoopCloneCompiler, clone
 from .rows import LONGEST
-from .transforms import CompiledJvp, CompiledTransform
+from .transforms.dense import CompiledJvp, CompiledTransform
+from .transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""

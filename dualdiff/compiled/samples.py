@@ -23,7 +23,7 @@ from .dual.types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, pack
 from .llvm.linking import Apart
 from .llvm.vectorising import LowerVectorised
 from .pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
-from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from .transforms.seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 
 
 class Block(Apart):

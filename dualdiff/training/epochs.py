@@ -136,7 +136,7 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
 
     from numba import njit
 
-    from ..compiled.given import gradient_into
+    from ..compiled.transforms.gradient_into import gradient_into
 
     options = {"nogil": True, "error_model": "numpy"}
     update_one, rate = njit(**options)(update), njit(**options)(formula)

@@ -97,7 +97,7 @@ def is_compiled(*functions: Any) -> bool:
             raise TypeError(f"a function is expected, not {type(f).__name__}")
     if "numba" not in sys.modules:  # nothing can be compiled yet
         return False
-    from ..compiled.drivers import is_compiled
+    from ..compiled.transforms.driver import is_compiled
 
     compiled = [f for f in functions if is_compiled(f)]
     if compiled and len(compiled) < len(functions):

@@ -177,7 +177,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
 class _Jvp(AlsoCompiled):
     @property
     def _numba_type_(self) -> Any:
-        from ..compiled.transforms import type_of_jvp
+        from ..compiled.transforms.dense import type_of_jvp
 
         return type_of_jvp(self)
 
@@ -228,7 +228,7 @@ def jvp(
                 f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal"
             )
     if _is_compiled(f):
-        from ..compiled.transforms import compiled_jvp
+        from ..compiled.transforms.dense import compiled_jvp
 
         return compiled_jvp(f, len(xs))(*xs, *vs)
     return interpreted_jvp(f, xs, vs)
@@ -266,7 +266,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 def _is_compiled(f: Any) -> bool:
     if "numba" not in sys.modules:  # nothing can be compiled yet
         return False
-    from ..compiled.drivers import is_compiled
+    from ..compiled.transforms.driver import is_compiled
 
     return is_compiled(f)
 
@@ -280,7 +280,7 @@ def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
     if isinstance(out, tuple):
         raise TypeError(f"out_argnum must be an int, not {out_argnum!r}")
     if _is_compiled(f):
-        from ..compiled.transforms import returning
+        from ..compiled.transforms.dense import returning
 
         return returning(f, out)
     return interpreted_returning(f, out)
@@ -303,7 +303,7 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
     argnums = as_argnums(argnums)
     chunk = as_chunk(chunk)
     if _is_compiled(f):
-        from ..compiled.transforms import compiled_transform
+        from ..compiled.transforms.dense import compiled_transform
 
         return compiled_transform(kind, f, argnums, chunk, with_value)
     if kind == "hessian":

@@ -140,7 +140,7 @@ class SparseJacobian:
 
     @functools.cached_property
     def _called(self) -> Any:
-        from ..compiled.sparse import with_passes
+        from ..compiled.transforms.sparse import with_passes
 
         return with_passes(self._entries, self._passes)
 
@@ -149,7 +149,7 @@ class SparseJacobian:
         """What Numba asks for when it meets this object in ``@njit`` code."""
         if not _is_compiled(self._entries):
             raise AttributeError("a derivative of a Python function cannot be called from @njit code")
-        from ..compiled.sparse import type_of_function
+        from ..compiled.transforms.sparse import type_of_function
 
         return type_of_function(self._called)
 
@@ -208,7 +208,7 @@ def _entries(f: Any, argnum: Any, chunk: Any, out_argnum: int | None, colours: i
     i, chunk = _one(argnum), as_chunk(chunk)
     f = _returning(f, out_argnum, "sparse_jacobian")
     if _is_compiled(f):
-        from ..compiled.sparse import compiled_entries, lanes_for
+        from ..compiled.transforms.sparse import compiled_entries, lanes_for
 
         lanes = lanes_for(colours, chunk)
         return compiled_entries(f, i, lanes), lanes

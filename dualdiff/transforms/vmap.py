@@ -98,7 +98,7 @@ class Batched:
 def _is_compiled(g: Any) -> bool:
     if "numba" not in sys.modules:
         return False
-    from ..compiled.drivers import is_compiled
+    from ..compiled.transforms.driver import is_compiled
 
     return is_compiled(g)
 

@@ -24,7 +24,7 @@ from numba.np.ufunc.gufunc import GUFunc
 from ..arrays.joining import array
 from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
-from ..seeding import fill
+from ..transforms.seeding import fill
 from .activity import Activity
 from .preaccumulation import Preaccumulate
 

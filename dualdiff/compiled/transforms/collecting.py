@@ -19,9 +19,9 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from ..calls.arguments import physical_memory
-from .dual.arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
-from .dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number, new_array, parts, unpacked
+from ...calls.arguments import physical_memory
+from ..dual.arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
+from ..dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number, new_array, parts, unpacked
 from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
 
 TOO_LARGE = (

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .dual.types import is_number
+from ..dual.types import is_number
 
 CALLBACKS: dict[str, Callable[..., Any]] = {}
 """What compiled code calls, by a name that is the same in every process that loads the code from disk."""

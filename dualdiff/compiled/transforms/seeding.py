@@ -20,8 +20,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from .dual.arithmetic import splat
-from .dual.types import (
+from ..dual.arithmetic import splat
+from ..dual.types import (
     ALIGNMENT,
     LANES,
     OPTIONS,

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 from numba.np import arrayobj
 
-from .dual.types import OPTIONS, ViewType
+from ..dual.types import OPTIONS, ViewType
 from .seeding import dual_type, for_compiled_code, seed, unit
 
 view = for_compiled_code("view", "x, everything, n, strict")

@@ -14,17 +14,17 @@ from numba.core.dispatcher import OmittedArg
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from ..calls.arguments import as_input
-from ..dual.number import level_of as level_of_any
+from ...calls.arguments import as_input
+from ...dual.number import level_of as level_of_any
+from ..dual.overloads import type_of_function
+from ..dual.types import OPTIONS, ViewType, is_dual, is_number
+from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
+from ..pipeline.cost import is_costly, is_recursive
+from ..pipeline.diagnostics import readable
+from ..pipeline.mutation import only_reads_numbers, writes_to_arguments
 from . import seeding
-from .drivers import Driver, check_result, compile_clone, is_strict
-from .dual.overloads import type_of_function
-from .dual.types import OPTIONS, ViewType, is_dual, is_number
-from .pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
-from .pipeline.cost import is_costly, is_recursive
-from .pipeline.diagnostics import readable
-from .pipeline.mutation import only_reads_numbers, writes_to_arguments
-from .text import Text
+from .driver import Driver, check_result, compile_clone, is_strict
+from .source import Text
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""

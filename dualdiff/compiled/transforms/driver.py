@@ -15,17 +15,17 @@ from numba.core.errors import NumbaError, TypingError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
-from ..calls.arguments import is_masked
-from ..errors import CompilationError
-from .arrays.outputs import ndim_of
+from ...calls.arguments import is_masked
+from ...errors import CompilationError
+from ..arrays.outputs import ndim_of
+from ..dual import boxing as boundary  # boxes batches
+from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
+from ..llvm import cache
+from ..pipeline.clone import EntryCompiler
+from ..pipeline.diagnostics import explained, readable
 from .callback import CALLBACKS, callback, can_be_passed
-from .dual import boxing as boundary  # boxes batches
-from .dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
-from .llvm import cache
-from .pipeline.clone import EntryCompiler
-from .pipeline.diagnostics import explained, readable
-from .results import is_structure
-from .text import function_from
+from .collecting import is_structure
+from .source import function_from
 
 REFUSALS: dict[str, Exception] = {}
 """What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from numba.core import types
 
-from .dual.types import array_of
-from .text import Text
-from .transforms import CompiledTransform
-from .wrapping import with_leading
+from ..dual.types import array_of
+from .dense import CompiledTransform
+from .signatures import with_leading
+from .source import Text
 
 
 class GradientInto(CompiledTransform):

@@ -15,14 +15,14 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from .arrays.outputs import ndim_of
-from .dual.arithmetic import is_at_level, result_base, splat
-from .dual.types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
-from .pipeline.diagnostics import readable
+from ..arrays.outputs import ndim_of
+from ..dual.arithmetic import is_at_level, result_base, splat
+from ..dual.types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
+from ..pipeline.diagnostics import readable
+from .dense import DEFAULT_LANES, MOST_LANES, CompiledTransform
 from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
-from .text import Text
-from .transforms import DEFAULT_LANES, MOST_LANES, CompiledTransform
-from .wrapping import compiled_like, parameters, with_leading
+from .signatures import compiled_like, parameters, with_leading
+from .source import Text
 
 room = for_compiled_code("room", "x, level, n, strict")
 seed_colours = for_compiled_code("seed_colours", "duals, x, colours, weights, start")

@@ -7,9 +7,11 @@ from typing import Any
 
 from numba.core import types
 
-from . import results, samples, seeding
-from .arrays.outputs import outputs
-from .dual.types import level_of
+from .. import samples
+from ..arrays.outputs import outputs
+from ..dual.types import level_of
+from . import collecting as results
+from . import seeding
 from .views import view
 
 HELPERS = {
