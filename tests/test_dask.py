@@ -38,7 +38,7 @@ def sums(x: Any, label: Any) -> Any:
 
 def compiled_loops() -> int:
     """How many loops the process has that calls this."""
-    from dualdiff.compiled.batches import Kernel
+    from dualdiff.compiled.batches.batch import Kernel
 
     return sum(type(thing) is Kernel for thing in gc.get_objects())
 

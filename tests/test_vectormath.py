@@ -13,7 +13,7 @@ from numba import njit
 
 import dualdiff.compiled.llvm.vectormath as vectormath
 from dualdiff import derivative, gradient, show_config, vmap
-from dualdiff.compiled.batches import batch
+from dualdiff.compiled.batches.batch import batch
 from dualdiff.compiled.llvm.polynomials import INLINED
 from dualdiff.compiled.llvm.vector_libraries import Library
 from dualdiff.compiled.llvm.vectormath import LIBRARY, with_own_names

@@ -292,7 +292,7 @@ def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
     if isinstance(i, tuple):
         raise TypeError("derivative is by one argument: use gradient or jacobian with a tuple of argnums")
     if _is_compiled(f):
-        from ..compiled.elementwise import compiled_derivative
+        from ..compiled.batches.elementwise import compiled_derivative
 
         return compiled_derivative(f, i, with_value)
     return interpreted_derivative(f, i, with_value)

@@ -88,7 +88,7 @@ class Batched:
         batched = [axis is not None for axis in axes]
         n = _length(arguments, batched, args)
         if _is_compiled(self._g) and not level_of(arguments):
-            from ..compiled.batches import batch
+            from ..compiled.batches.batch import batch
 
             return batch(self._g).evaluated(arguments, batched, n, number_of_threads(self._threads), out)
         result = on_samples(self._g, arguments, batched, n)

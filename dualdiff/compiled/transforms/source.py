@@ -7,8 +7,8 @@ from typing import Any
 
 from numba.core import types
 
-from .. import samples
 from ..arrays.outputs import outputs
+from ..batches import samples
 from ..dual.types import level_of
 from . import collecting as results
 from . import seeding

@@ -15,16 +15,16 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
-from ..calls.arguments import as_input, check_memory, one_sample
-from ..calls.threads import spread
-from ..calls.trees import Like, as_results, flat, mapped
-from .batch_text import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
-from .dual.types import is_number
-from .llvm import cache
-from .pipeline.clone import LoopCloneCompiler, clone
+from ...calls.arguments import as_input, check_memory, one_sample
+from ...calls.threads import spread
+from ...calls.trees import Like, as_results, flat, mapped
+from ..dual.types import is_number
+from ..llvm import cache
+from ..pipeline.clone import LoopCloneCompiler, clone
+from ..transforms.dense import CompiledJvp, CompiledTransform
+from ..transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
 from .rows import LONGEST
-from .transforms.dense import CompiledJvp, CompiledTransform
-from .transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
+from .source import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""

@@ -18,12 +18,12 @@ from numba.core.compiler_machinery import register_pass
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from .dual.arithmetic import value_at
-from .dual.types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
-from .llvm.linking import Apart
-from .llvm.vectorising import LowerVectorised
-from .pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
-from .transforms.seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from ..dual.arithmetic import value_at
+from ..dual.types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
+from ..llvm.linking import Apart
+from ..llvm.vectorising import LowerVectorised
+from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
+from ..transforms.seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 
 
 class Block(Apart):

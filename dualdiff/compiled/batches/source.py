@@ -15,17 +15,17 @@ from typing import Any
 
 from numba.core import types
 
-from ..calls.trees import flat, mapped
+from ...calls.trees import flat, mapped
+from ..arrays.outputs import ndim_of, outputs
+from ..dual.types import is_dual, is_number
+from ..llvm.vectorising import STRIDE
+from ..transforms import collecting as results
+from ..transforms import seeding
+from ..transforms.seeding import base_type
+from ..transforms.views import view
 from . import samples
-from .arrays.outputs import ndim_of, outputs
-from .dual.types import is_dual, is_number
-from .llvm.vectorising import STRIDE
 from .rows import row_at, row_type
 from .samples import block
-from .transforms import collecting as results
-from .transforms import seeding
-from .transforms.seeding import base_type
-from .transforms.views import view
 
 HELPERS = {
     "outputs": outputs,

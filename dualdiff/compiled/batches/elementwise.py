@@ -8,15 +8,15 @@ from typing import Any
 
 from numba.core import types
 
-from ..calls.threads import number_of_threads
-from .batch_text import Argument, Numbers
-from .batches import batch
-from .dual.types import is_dual, is_number, level_of
-from .pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
-from .transforms import seeding
-from .transforms.dense import CompiledTransform
-from .transforms.driver import described, object_mode, without_omitted
-from .transforms.source import Text
+from ...calls.threads import number_of_threads
+from ..dual.types import is_dual, is_number, level_of
+from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
+from ..transforms import seeding
+from ..transforms.dense import CompiledTransform
+from ..transforms.driver import described, object_mode, without_omitted
+from ..transforms.source import Text
+from .batch import batch
+from .source import Argument, Numbers
 
 MANY = 1 << 14
 """For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""

@@ -16,7 +16,7 @@ from typing import Any
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 
-from .dual.types import OPTIONS, is_dual
+from ..dual.types import OPTIONS, is_dual
 from .samples import dual_of, sample_type
 
 LONGEST = 32
