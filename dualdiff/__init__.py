@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .arrays.dual_array import DualArray as DualArray
-from .arrays.registry import LOADERS
 from .config import __version__ as __version__
 from .config import show_config as show_config
 from .dual.logsumexp import logsumexp as logsumexp
@@ -37,12 +36,7 @@ def _load_compiled() -> None:
     from . import compiled as compiled
 
 
-def _load_array_functions() -> None:
-    from .arrays import reductions as array_reductions  # which imports all the others
-
-
 KnownToNumba.load = staticmethod(_load_compiled)
-LOADERS.append(_load_array_functions)
 
 __all__ = [
     "CompilationError",

@@ -4,3 +4,16 @@ It imports ``dual``, ``rules``, ``calls`` and, when the first loop is compiled, 
 """
 
 from __future__ import annotations
+
+from .registry import LOADERS
+
+
+def _load() -> None:
+    from . import composed as composed
+    from . import linalg as linalg
+    from . import linear as linear
+    from . import reductions as reductions
+    from . import ufuncs as ufuncs
+
+
+LOADERS.append(_load)

@@ -165,18 +165,18 @@ def _loops(function: Any, path: tuple[int, ...], char: str, active: tuple[bool, 
 
 @_once
 def _value_loop(function: Any, path: tuple[int, ...], nin: int, char: str) -> Any:
-    from ..compiled.dual import overloads as scalars
+    from ..compiled.dual import overloads
 
-    return _loop(scalars.derived(function, path), nin, nin, nin, char)
+    return _loop(overloads.derived(function, path), nin, nin, nin, char)
 
 
 @_once
 def _partial_loop(function: Any, path: tuple[int, ...], i: int, nin: int, char: str, alone: bool) -> Any:
-    from ..compiled.dual import overloads as scalars
+    from ..compiled.dual import overloads
 
     if path:
-        return _loop(scalars.derived(function, (*path, i), alone), nin, nin, nin + 1 + i, char)
-    partial = scalars.compiled_partial(RULES[function].partial(i, 1 if alone else nin))
+        return _loop(overloads.derived(function, (*path, i), alone), nin, nin, nin + 1 + i, char)
+    partial = overloads.compiled_partial(RULES[function].partial(i, 1 if alone else nin))
     return _loop(partial, nin + 1, nin, nin + 1 + i, char)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from ..dual.batch import _array, made, operand, plain, promoted, union
 from ..dual.logsumexp import logsumexp, shift
 from ..dual.number import level_of
-from . import linalg as array_linalg  # whoever imports the reductions has it entered, too
 from .dual_array import DualArray
 from .linear import _after_lanes, batch, merged_last
 from .registry import FUNCTIONS, implements

@@ -10,8 +10,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy functions on batches, by the NumPy function. What calls a ufunc of batches stands under ``np.ufunc``, what
 calls a function of ours over plain arrays under ``Function``."""
 
-LOADERS: list[Callable[[], Any]] = []
-"""What loads the files that enter functions: nobody who imports the package should wait for them."""
+LOADERS: list[Callable[[], None]] = []
+"""What loads the files that enter functions; the folder says it. Who imports the package does not wait for them."""
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 from ..rules import chain
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
-from . import other_numbers as foreign
+from . import other_numbers
 
 # --- levels ---------------------------------------------------------------------------------
 #
@@ -98,7 +98,7 @@ class Dual(KnownToNumba):
         value = _number(value, "value")
         if isinstance(tangents, (str, bytes)) or not hasattr(tangents, "__iter__"):
             tangents = (tangents,)
-        if foreign.is_foreign(value):  # an exact value keeps whole tangents exact
+        if other_numbers.is_foreign(value):  # an exact value keeps whole tangents exact
             tangents = tuple(t if isinstance(t, int) else _number(t, "tangent") for t in tangents)
         else:
             tangents = tuple(_number(t, "tangent") for t in tangents)
@@ -200,7 +200,7 @@ def _dual(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
     return self
 
 
-foreign.Symbolic.dual = staticmethod(_dual)
+other_numbers.Symbolic.dual = staticmethod(_dual)
 
 
 def _restored(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
@@ -215,8 +215,8 @@ def _number(x: Any, what: str) -> Any:
         raise TypeError(f"the {what} of a Dual is a real number, not complex")
     if isinstance(x, (float, np.floating, Dual)):
         return x
-    if foreign.is_foreign(x) and not isinstance(x, (str, bytes)) and x is not None:
-        foreign.namespace_of(x)  # raises a TypeError for what is no known number
+    if other_numbers.is_foreign(x) and not isinstance(x, (str, bytes)) and x is not None:
+        other_numbers.namespace_of(x)  # raises a TypeError for what is no known number
         return x
     raise TypeError(f"the {what} of a Dual is a real number, not {type(x).__name__}")
 
@@ -232,7 +232,7 @@ def _plain(x: Any) -> Any:
 
 
 def _zeros(like: Dual) -> tuple[Any, ...]:
-    return tuple(0 * like._value if foreign.is_foreign(like._value) else 0.0 for _ in like._tangents)
+    return tuple(0 * like._value if other_numbers.is_foreign(like._value) else 0.0 for _ in like._tangents)
 
 
 # --- the chain rule on numbers --------------------------------------------------------------
@@ -247,8 +247,8 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     level = max(a._level for a in args if isinstance(a, Dual))
     duals = [isinstance(a, Dual) and a._level == level for a in args]
     values = [a._value if dual else a for a, dual in zip(args, duals, strict=True)]
-    some_foreign = any(map(foreign.is_foreign, values))
-    y = foreign.call(call, *values) if some_foreign else call(*values)
+    some_foreign = any(map(other_numbers.is_foreign, values))
+    y = other_numbers.call(call, *values) if some_foreign else call(*values)
     if function in VALUE_ONLY:
         return y
     if isinstance(y, _COMPLEX):
@@ -265,7 +265,7 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     partials = []
     with np.errstate(all="ignore"):
         if some_foreign:
-            namespace = foreign.namespace_of(*values)
+            namespace = other_numbers.namespace_of(*values)
             operands = [namespace.exact(v) for v in (*values, y)]
         else:
             operands = [np.float64(v) if type(v) is float else v for v in (*values, y)]
@@ -320,8 +320,8 @@ def no_rule(function: Any) -> TypeError:
 
 
 def _is_operand(x: Any) -> bool:
-    return isinstance(x, (Dual, *foreign.NATIVE)) or (
-        foreign.is_foreign(x) and not isinstance(x, Sequence) and x is not None
+    return isinstance(x, (Dual, *other_numbers.NATIVE)) or (
+        other_numbers.is_foreign(x) and not isinstance(x, Sequence) and x is not None
     )
 
 

@@ -1,4 +1,4 @@
-"""What users call: ``derivative``, ``gradient``, ``jacobian``, ``hessian``, ``jvp``, ``hvp``, ``sparse_jacobian`` and ``vmap``.
+"""What users call: derivatives of every kind, ``jvp`` and ``hvp``, sparse Jacobians, and ``vmap``.
 
 It decides by what f is which way runs: ``interpreted`` here, or ``compiled``. ``training``, ``plots`` and the commands
 import it.

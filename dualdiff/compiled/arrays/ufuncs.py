@@ -14,14 +14,8 @@ from numba.core.rewrites import Rewrite, rewrite_registry
 from numba.extending import lower_cast, models, overload, register_model
 
 from ...rules.table import FLAT, RULES, VALUE_ONLY
-from ..dual import tuples as tuples
 from ..dual.overloads import arity, spellings
 from ..dual.types import CALLED, is_dual
-from . import composed as composed
-from . import joining as joining
-from . import linalg as linalg
-from . import statistics as statistics
-from . import teaching as array_functions  # whoever imports the arrays has them taught, too
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
 
 

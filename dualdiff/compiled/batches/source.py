@@ -19,8 +19,7 @@ from ...calls.trees import flat, mapped
 from ..arrays.outputs import ndim_of, outputs
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
-from ..transforms import collecting as results
-from ..transforms import seeding
+from ..transforms import collecting, seeding
 from ..transforms.seeding import base_type
 from ..transforms.views import view
 from . import samples
@@ -35,7 +34,8 @@ HELPERS = {
     "row_at": row_at,
     "view": view,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
-    **{name: getattr(results, name) for name in ("any_nan", "collect_gradient", "collect_jacobian", "collect_number")},
+    **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
+    "collect_number": collecting.collect_number,
 }
 """What the text of a loop calls."""
 

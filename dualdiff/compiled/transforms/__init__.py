@@ -1,4 +1,4 @@
-"""The function that is written around the clone: it seeds the arguments, calls f on duals, and collects the derivatives.
+"""The function written around the clone: it seeds the arguments, calls f on duals, and collects the derivatives.
 
 It imports ``compiled.pipeline`` and what is below; ``compiled.batches`` and ``transforms`` import it.
 """

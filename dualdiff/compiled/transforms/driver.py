@@ -18,7 +18,6 @@ from numba.extending import overload
 from ...calls.arguments import is_masked
 from ...errors import CompilationError
 from ..arrays.outputs import ndim_of
-from ..dual import boxing as boundary  # boxes batches
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
 from ..llvm import cache
 from ..pipeline.clone import EntryCompiler

@@ -10,8 +10,7 @@ from numba.core import types
 from ..arrays.outputs import outputs
 from ..batches import samples
 from ..dual.types import level_of
-from . import collecting as results
-from . import seeding
+from . import collecting, seeding
 from .views import view
 
 HELPERS = {
@@ -20,7 +19,7 @@ HELPERS = {
     "view": view,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
-        name: getattr(results, name)
+        name: getattr(collecting, name)
         for name in (
             "value_of",
             "tangent_of",
