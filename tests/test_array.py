@@ -16,7 +16,8 @@ import pytest
 from dualdiff.arrays import kernels
 from dualdiff.arrays.dual_array import DualArray
 from dualdiff.dual.batch import as_batch, lift
-from dualdiff.dual.number import Dual, level_of
+from dualdiff.dual.nesting import level_of
+from dualdiff.dual.number import Dual
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
 from .batches import rng_of

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import _array, as_batch, cast, made, operand, plain, zeros
-from ..dual.number import Dual, _dual, level_of
+from ..dual.nesting import level_of
+from ..dual.number import Dual, _dual
 from .dual_array import DualArray
 from .linear import Function, batch, merged_last
 from .registry import implements

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
-from ..dual.number import Dual, _note_made, level_of
+from ..dual.nesting import note_made, level_of
+from ..dual.number import Dual
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import RULES
 from .methods import ArrayMethods
@@ -60,7 +61,7 @@ class DualArray(Batch, ArrayMethods, KnownToNumba):
                 f"their shape is {tangents.shape}"
             )
         level = 1 + max(level_of(values), level_of(tangents))
-        _note_made(level)
+        note_made(level)
         return lift(values, tangents, level)
 
     @property

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..calls.arguments import is_masked
+from ..dual.batch import is_masked
 from ..rules import chain
 from ..rules.function import Function
 from ..rules.table import RULES

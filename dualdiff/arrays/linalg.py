@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import _array, aligned, made, operand, plain, top, zeros
-from ..dual.number import level_of
+from ..dual.nesting import level_of
 from .composed import below, composed
 from .dual_array import DualArray
 from .linear import _after_lanes, batch

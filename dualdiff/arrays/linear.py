@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
-from ..dual.number import level_of
+from ..dual.nesting import level_of
 from .dual_array import DualArray
 from .registry import implements
 from .ufuncs import COMPOSED, of_one_type, scaled

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dual.batch import _array, made, operand, plain, promoted, union
 from ..dual.logsumexp import logsumexp, shift
-from ..dual.number import level_of
+from ..dual.nesting import level_of
 from .dual_array import DualArray
 from .linear import _after_lanes, batch, merged_last
 from .registry import FUNCTIONS, implements

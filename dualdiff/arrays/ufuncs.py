@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
-from ..dual.number import Dual, level_of, no_rule
+from ..dual.nesting import level_of
+from ..dual.number import Dual, no_rule
 from ..rules.function import Function
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import kernels

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 import os
-import sys
 from typing import Any
 
 import numpy as np
 
-from ..dual.number import level_of
+from ..dual.batch import is_masked
+from ..dual.nesting import level_of
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -45,11 +45,6 @@ def as_input(x: Any, name: str) -> Any:
     if array.flags.carray and array.dtype.isnative:
         return array
     return np.array(array, dtype=dtype, order="C")
-
-
-def is_masked(x: Any) -> bool:
-    """Whether ``x`` is a masked array. There is none before numpy.ma is imported, which takes a while."""
-    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
 
 
 def as_argnums(argnums: Any, name: str = "argnums") -> int | tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..calls.arguments import is_masked
-from .number import Dual, _dual, _note_made, level_of
+from .nesting import note_made, level_of
+from .number import Dual, _dual
 
 
 class Batch:
@@ -66,7 +67,7 @@ def _array(values: Any, tangents: Any, level: int) -> Any:
 
 
 def _restored(values: Any, tangents: Any, level: int) -> Any:
-    _note_made(level)
+    note_made(level)
     return _array(values, tangents, level)
 
 
@@ -236,3 +237,8 @@ def aligned(tangents: Any, ndim: int) -> Any:
     """Tangents of shape (N,) + S with axes of length 1 put before S, so that they broadcast to ``ndim`` axes."""
     missing = ndim + 1 - tangents.ndim
     return tangents.reshape(tangents.shape[:1] + (1,) * missing + tangents.shape[1:]) if missing > 0 else tangents
+
+
+def is_masked(x: Any) -> bool:
+    """Whether ``x`` is a masked array. There is none before numpy.ma is imported, which takes a while."""
+    return "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)

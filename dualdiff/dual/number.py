@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,49 +14,7 @@ from ..rules import chain
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
-
-# --- levels ---------------------------------------------------------------------------------
-#
-# Nested derivatives must not confuse their tangents: d/dx (x d/dy (x + y)) has two kinds. Every
-# kind has a level; to a dual of a higher level one of a lower level is a constant. A transform
-# takes a level above every dual it can meet: those of its arguments, those of transforms that are
-# running (in any thread: their duals may be captured by f), and those made by hand.
-
-_lock = threading.Lock()
-_running: list[int] = []
-_highest_made = 0
-
-
-@contextmanager
-def fresh_level(*arguments: Any) -> Iterator[int]:
-    """A level above all duals among ``arguments`` and all levels in use, taken while it is used."""
-    with _lock:
-        level = 1 + max(_highest_made, *_running, *map(level_of, arguments), 0)
-        _running.append(level)
-    try:
-        yield level
-    finally:
-        with _lock:
-            _running.remove(level)
-
-
-def level_of(value: Any) -> int:
-    """The level of a dual or batch of duals; the highest in a container; 0 for other values."""
-    if isinstance(value, (tuple, list)):
-        return max(map(level_of, value), default=0)
-    if isinstance(value, dict):
-        return max(map(level_of, value.values()), default=0)
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return max(map(level_of, value.flat), default=0)
-    return getattr(value, "_level", 0)
-
-
-def _note_made(level: int) -> None:
-    global _highest_made
-    if level > _highest_made:
-        with _lock:
-            _highest_made = max(_highest_made, level)
-
+from .nesting import note_made, level_of
 
 # --- the number -----------------------------------------------------------------------------
 
@@ -103,7 +59,7 @@ class Dual(KnownToNumba):
         else:
             tangents = tuple(_number(t, "tangent") for t in tangents)
         level = 1 + max(level_of(value), level_of(tangents))
-        _note_made(level)
+        note_made(level)
         return _dual(value, tangents, level)
 
     @property
@@ -204,7 +160,7 @@ other_numbers.Symbolic.dual = staticmethod(_dual)
 
 
 def _restored(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
-    _note_made(level)
+    note_made(level)
     return _dual(value, tangents, level)
 
 

@@ -13,7 +13,8 @@ from ..arrays.dual_array import DualArray
 from ..calls.arguments import as_input, check_memory, one_sample
 from ..calls.trees import as_results
 from ..dual.batch import as_batch, lift, plain, zeros
-from ..dual.number import _dual, fresh_level, level_of
+from ..dual.nesting import fresh_level, level_of
+from ..dual.number import _dual
 from .uniform import Witness
 
 DEFAULT_CHUNK = 64

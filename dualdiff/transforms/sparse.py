@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..calls.arguments import as_argnums, as_callable, as_chunk, as_input
-from ..dual.number import level_of
+from ..dual.nesting import level_of
 from .colouring import Pattern, as_pattern, coloured, passes
 from .dense import _is_compiled, _returning
 from .interpreted import DEFAULT_CHUNK, interpreted_entries

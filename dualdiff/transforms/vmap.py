@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..calls.arguments import as_callable, is_masked
+from ..calls.arguments import as_callable
 from ..calls.threads import number_of_threads
 from ..calls.trees import as_results, flat
-from ..dual.batch import as_batch
-from ..dual.number import level_of
+from ..dual.batch import as_batch, is_masked
+from ..dual.nesting import level_of
 from .interpreted import on_samples
 
 

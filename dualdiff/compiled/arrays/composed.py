@@ -12,7 +12,8 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import overload_attribute, overload_method
 
-from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of, new_array
+from ..dual.layout import new_array
+from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
 from .joining import elements
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .outputs import outputs

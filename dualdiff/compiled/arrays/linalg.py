@@ -18,7 +18,8 @@ from numba.core import types
 from numba.extending import overload
 
 from ..dual.arithmetic import pushforward
-from ..dual.types import CALLED, new_array
+from ..dual.layout import new_array
+from ..dual.types import CALLED
 from .loops import (
     assign,
     contiguous,

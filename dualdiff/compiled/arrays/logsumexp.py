@@ -9,7 +9,8 @@ import numpy as np
 from numba.core import types
 
 from ...dual.logsumexp import logsumexp
-from ..dual.types import is_dual, new_array
+from ..dual.layout import new_array
+from ..dual.types import is_dual
 from .loops import flat, is_numeric, line, shape_with, shape_without
 from .teaching import bare, checked_axis, compiled, implements, is_none
 

@@ -18,7 +18,8 @@ from numba.core.typing.templates import infer, infer_global, make_intrinsic_temp
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from ..dual.types import TANGENTS, VALUE, array_of, is_dual, is_number
+from ..dual.layout import TANGENTS, VALUE
+from ..dual.types import array_of, is_dual, is_number
 
 
 def is_dual_array(ty: Any) -> bool:

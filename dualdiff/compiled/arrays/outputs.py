@@ -14,7 +14,8 @@ from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload
 
-from ..dual.types import OPTIONS, is_dual, is_number, new_array
+from ..dual.layout import new_array
+from ..dual.types import OPTIONS, is_dual, is_number
 
 
 def ndim_of(y: Any) -> int | None:

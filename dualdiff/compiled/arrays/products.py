@@ -19,7 +19,8 @@ from numba.core import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from ..dual.types import DualType, is_dual, level_of, new_array
+from ..dual.layout import new_array
+from ..dual.types import DualType, is_dual, level_of
 from .loops import (
     accumulate,
     assign,

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from ..dual.types import is_number, level_of, new_array
+from ..dual.layout import new_array
+from ..dual.types import is_number, level_of
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric
 from .teaching import OVER_ROWS, compiled, function_from, implements, is_none, median_of
 

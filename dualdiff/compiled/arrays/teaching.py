@@ -18,7 +18,8 @@ from numba.core.registry import cpu_target
 from numba.extending import overload, overload_method
 
 from ..dual.arithmetic import value
-from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of, new_array
+from ..dual.layout import new_array
+from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of
 from .loops import (
     applies,
     assign,

@@ -19,11 +19,12 @@ from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
 from ..dual.arithmetic import value_at
-from ..dual.types import OPTIONS, SCALARS, VALUE, DualType, make, new_array, packed, parts, unpacked
+from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from ..dual.layout import VALUE, make, new_array, packed, parts, unpacked
+from ..dual.types import OPTIONS, SCALARS, DualType
 from ..llvm.linking import Apart
 from ..llvm.vectorising import LowerVectorised
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
-from ..transforms.seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat
 
 
 class Block(Apart):
@@ -173,7 +174,6 @@ def row(typingctx, array, i):
     return view(array, i), codegen
 
 
-as_flat = for_compiled_code("as_flat", "x")
 filled_up = for_compiled_code("filled_up", "a, done, n")
 room = for_compiled_code("room", "result, n")
 copy_rest = for_compiled_code("copy_rest", "result, rest, done")
@@ -217,24 +217,6 @@ def _put(result, i, y, x):
         for cell in y.flat:
             put_flat(result, j, value_at(cell, x))
             j += 1
-
-    return on_array
-
-
-@overload(as_flat, jit_options=OPTIONS)
-def _as_flat(x):
-    """The numbers of an array, contiguous along one axis."""
-    if x.layout == "C":
-        return lambda x: x.reshape(x.size)
-    element = types.TypeRef(x.dtype)
-
-    def on_array(x):
-        flat = new_array(x.size, element)
-        i = 0
-        for number in x.flat:
-            put_flat(flat, i, number)
-            i += 1
-        return flat
 
     return on_array
 

@@ -17,10 +17,10 @@ from numba.core import types
 
 from ...calls.trees import flat, mapped
 from ..arrays.outputs import ndim_of, outputs
+from ..dual.elements import base_type
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
-from ..transforms.seeding import base_type
 from ..transforms.views import view
 from . import samples
 from .rows import row_at, row_type

@@ -10,20 +10,8 @@ from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-from .types import (
-    SCALARS,
-    DualType,
-    TangentsType,
-    constant,
-    int32,
-    is_array,
-    is_dual,
-    level_of,
-    make,
-    packed,
-    parts,
-    unpacked,
-)
+from .layout import constant, int32, make, packed, parts, unpacked
+from .types import SCALARS, DualType, TangentsType, is_array, is_dual, level_of
 
 
 @functools.cache

@@ -17,10 +17,11 @@ from numba.core import cgutils, types
 from numba.extending import NativeValue, box, unbox
 from numba.np import arrayobj
 
-from ...arrays.dual_array import DualArray
 from ...dual.batch import _array
-from ...dual.number import _dual, level_of
+from ...dual.nesting import level_of
+from ...dual.number import Dual, _dual
 from ...rules.function import NUMBA_TYPES
+from .layout import make, packed, parts, unpacked
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
 
@@ -29,7 +30,7 @@ def type_of_batch(batch: Any) -> DualArrayType:
     return DualArrayType(_kind(batch), batch.ndim, "C")
 
 
-NUMBA_TYPES[DualArray] = type_of_batch
+NUMBA_TYPES[Dual.batch] = type_of_batch
 
 
 def _kind(x: Any) -> DualType:
@@ -127,3 +128,60 @@ def _box_batch(ty: DualArrayType, val: Any, c: Any) -> Any:
     for reference in (unpacking, kinds, numbers):
         c.pyapi.decref(reference)
     return batch
+
+
+@unbox(DualType)
+def _unbox_dual(ty: DualType, obj: Any, c: Any) -> NativeValue:
+    """A ``Dual`` from Python."""
+    failed = cgutils.alloca_once_value(c.builder, cgutils.false_bit)
+
+    def number(python: Any) -> Any:
+        native = c.unbox(ty.base, python)
+        c.builder.store(c.builder.or_(c.builder.load(failed), native.is_error), failed)
+        return native.value
+
+    value_object = c.pyapi.object_getattr_string(obj, "_value")
+    tangents_object = c.pyapi.object_getattr_string(obj, "_tangents")
+    value = number(value_object)
+    tangents = [number(c.pyapi.tuple_getitem(tangents_object, k)) for k in range(ty.n)]
+    c.pyapi.decref(value_object)
+    c.pyapi.decref(tangents_object)
+    dual = make(c.context, c.builder, ty, value, packed(c.context, c.builder, ty, tangents))
+    return NativeValue(dual, is_error=c.builder.load(failed))
+
+
+@box(DualType)
+def _box_dual(ty: DualType, val: Any, c: Any) -> Any:
+    """A ``Dual`` for Python."""
+    dual = parts(c.context, c.builder, ty, val)
+    tangents = [c.box(ty.base, t) for t in unpacked(c.builder, ty, dual.tangents)]
+    make_dual = c.pyapi.unserialize(c.pyapi.serialize_object(_dual))
+    arguments = [
+        c.box(ty.base, dual.value),
+        c.pyapi.tuple_pack(tangents),
+        c.pyapi.long_from_longlong(ir.Constant(ir.IntType(64), ty.level)),
+    ]
+    result = c.pyapi.call_function_objargs(make_dual, arguments)
+    for reference in (*tangents, *arguments, make_dual):
+        c.pyapi.decref(reference)
+    return result
+
+
+def type_of_dual(dual: Dual) -> DualType:
+    """The Numba type of a ``Dual`` from Python."""
+    from numba import typeof
+
+    def base_type(x: Any) -> types.Type:
+        if isinstance(x, Dual):
+            return type_of_dual(x)
+        if not isinstance(x, (float, np.floating)):
+            raise TypeError(f"Numba compiles duals over floats, not over {type(x).__name__}")
+        return typeof(x)
+
+    base = base_type(dual.value)
+    for tangent in dual.tangents:
+        base = max(base, base_type(tangent), key=level_of)
+    return DualType(dual._level, base, len(dual.tangents), SCALARS)
+
+
+NUMBA_TYPES[Dual] = type_of_dual

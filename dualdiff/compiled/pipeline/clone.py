@@ -22,9 +22,10 @@ from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
 from ..arrays.joining import array
-from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of, new_array
+from ..dual.elements import fill
+from ..dual.layout import new_array
+from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
-from ..transforms.seeding import fill
 from .activity import Activity
 from .preaccumulation import Preaccumulate
 

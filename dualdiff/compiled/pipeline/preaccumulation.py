@@ -22,8 +22,9 @@ from numba.extending import intrinsic
 
 from ...rules.table import RULES, SPELLINGS
 from ..dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
+from ..dual.layout import make, parts
 from ..dual.overloads import IN_PLACE, compiled_partial
-from ..dual.types import DualType, is_dual, make, parts
+from ..dual.types import DualType, is_dual
 
 _READING = {
     "getitem",

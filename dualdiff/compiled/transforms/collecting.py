@@ -21,8 +21,9 @@ from numba.np import arrayobj
 
 from ...calls.arguments import physical_memory
 from ..dual.arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
-from ..dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number, new_array, parts, unpacked
-from .seeding import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
+from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
+from ..dual.layout import new_array, parts, unpacked
+from ..dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number
 
 TOO_LARGE = (
     "the dense Jacobian does not fit into memory, use sparse_jacobian, or jvp for its products with vectors; "

@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from ...calls.arguments import as_input
-from ...dual.number import level_of as level_of_any
+from ...dual.nesting import level_of as level_of_any
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ViewType, is_dual, is_number
 from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone

@@ -15,7 +15,7 @@ from numba.core.errors import NumbaError, TypingError
 from numba.core.registry import CPUDispatcher
 from numba.extending import overload
 
-from ...calls.arguments import is_masked
+from ...dual.batch import is_masked
 from ...errors import CompilationError
 from ..arrays.outputs import ndim_of
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -21,33 +20,9 @@ from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
 from ..dual.arithmetic import splat
-from ..dual.types import (
-    ALIGNMENT,
-    LANES,
-    OPTIONS,
-    SCALARS,
-    TANGENTS,
-    DualType,
-    TangentsType,
-    array_of,
-    constant,
-    is_array,
-    is_dual,
-    level_of,
-    make,
-    new_array,
-    packed,
-    parts,
-)
-
-BORROWING = {**OPTIONS, "_nrt": False}
-"""For helpers that keep no array: their callers hold the references, so that none need be counted."""
-
-
-def base_type(x: types.Type) -> types.Type:
-    """The type of the numbers in an argument, integers being floats."""
-    element = x.dtype if isinstance(x, types.Array) else x
-    return element if isinstance(element, (types.Float, DualType)) else types.float64
+from ..dual.elements import BORROWING, base_type, fill, for_compiled_code, within
+from ..dual.layout import ALIGNMENT, TANGENTS, constant, make, new_array, packed, parts
+from ..dual.types import LANES, OPTIONS, SCALARS, DualType, TangentsType, array_of, is_array, is_dual, level_of
 
 
 def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> DualType:
@@ -75,14 +50,6 @@ def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Ty
     return array_of(dual, x.ndim) if isinstance(x, types.Array) else dual
 
 
-def for_compiled_code(name: str, parameters: str) -> Any:
-    """A function that only Numba knows."""
-    scope: dict[str, Any] = {}
-    exec(f"def {name}({parameters}):\n    raise TypeError('{name} is for compiled code')", scope)
-    return scope[name]
-
-
-fill = for_compiled_code("fill", "duals, x")
 size = for_compiled_code("size", "x")
 lift = for_compiled_code("lift", "x, everything, n, strict")
 lift_here = for_compiled_code("lift_here", "x, everything, n, strict, buffer")
@@ -227,42 +194,6 @@ def _lift_along(x, direction, everything, strict):
     return on_array
 
 
-@intrinsic
-def within(typingctx, i, n):
-    """The place nearest to ``i`` from 0 to ``n``. Numba's min and max are functions to be compiled."""
-
-    def codegen(context, builder, sig, args):
-        zero = ir.Constant(args[0].type, 0)
-        least = builder.select(builder.icmp_signed("<", args[0], zero), zero, args[0])
-        return builder.select(builder.icmp_signed("<", least, args[1]), least, args[1])
-
-    return types.intp(types.intp, types.intp), codegen
-
-
-@intrinsic
-def get_flat(typingctx, array, i):
-    """Element ``i`` of a contiguous array."""
-
-    def codegen(context, builder, sig, args):
-        ary = arrayobj.make_array(array)(context, builder, args[0])
-        return arrayobj.load_item(context, builder, array, builder.gep(ary.data, [args[1]]))
-
-    return array.dtype(array, types.intp), codegen
-
-
-@intrinsic
-def put_flat(typingctx, array, i, cell):
-    """Store element ``i`` of a contiguous array."""
-
-    def codegen(context, builder, sig, args):
-        ary = arrayobj.make_array(array)(context, builder, args[0])
-        number = context.cast(builder, args[2], cell, array.dtype)
-        arrayobj.store_item(context, builder, array, number, builder.gep(ary.data, [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, cell), codegen
-
-
 # --- seeds ----------------------------------------------------------------------------------
 
 
@@ -336,25 +267,6 @@ def _unit(typingctx, dual, lane):
         return unit(context, builder, dual, parts(context, builder, dual, args[0]).value, args[1])
 
     return dual(dual, types.intp), codegen
-
-
-@overload(fill, jit_options=BORROWING)
-def _fill(duals, x):
-    if x.layout == "C":
-
-        def on_contiguous(duals, x):
-            for i in range(x.size):
-                put_flat(duals, i, get_flat(x, i))
-
-        return on_contiguous
-
-    def on_array(duals, x):
-        i = 0
-        for number in x.flat:
-            put_flat(duals, i, number)
-            i += 1
-
-    return on_array
 
 
 @overload(seed, jit_options=BORROWING)

@@ -17,10 +17,12 @@ from numba.np import arrayobj
 
 from ..arrays.outputs import ndim_of
 from ..dual.arithmetic import is_at_level, result_base, splat
-from ..dual.types import OPTIONS, TANGENTS, TangentsType, array_of, is_number, make, new_array, packed
+from ..dual.elements import BORROWING, for_compiled_code, get_flat, put_flat
+from ..dual.layout import TANGENTS, make, new_array, packed
+from ..dual.types import OPTIONS, TangentsType, array_of, is_number
 from ..pipeline.diagnostics import readable
 from .dense import DEFAULT_LANES, MOST_LANES, CompiledTransform
-from .seeding import BORROWING, dual_type, for_compiled_code, get_flat, put_flat
+from .seeding import dual_type
 from .signatures import compiled_like, parameters, with_leading
 from .source import Text
 

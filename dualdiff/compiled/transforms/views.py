@@ -16,8 +16,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 from numba.np import arrayobj
 
+from ..dual.elements import for_compiled_code
 from ..dual.types import OPTIONS, ViewType
-from .seeding import dual_type, for_compiled_code, seed, unit
+from .seeding import dual_type, seed, unit
 
 view = for_compiled_code("view", "x, everything, n, strict")
 
