@@ -39,7 +39,7 @@ FLOORS = [
     "compiled.dual.overloads",
     "compiled.pipeline.preaccumulation",
     "compiled.arrays.loops",
-    "compiled.arrays.teaching",
+    "compiled.arrays.reductions",
     "compiled.arrays.joining",
     "compiled.arrays.products",
     "compiled.arrays.statistics",

@@ -11,7 +11,7 @@ from .arrays import joining as joining
 from .arrays import linalg as linalg
 from .arrays import logsumexp as logsumexp
 from .arrays import statistics as statistics
-from .arrays import teaching as teaching
+from .arrays import reductions as reductions
 from .arrays import ufuncs as ufuncs
 from .dual import boxing as boxing
 from .dual import overloads as overloads

@@ -17,7 +17,7 @@ from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, le
 from .joining import elements
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .outputs import outputs
-from .teaching import bare, common, compiled, function_from, implements, is_none
+from .reductions import bare, common, compiled, function_from, implements, is_none
 
 # --- both results of a division -------------------------------------------------------------
 

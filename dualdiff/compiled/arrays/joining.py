@@ -16,7 +16,7 @@ from ..dual.layout import new_array
 from ..dual.types import is_dual, is_number, level_of
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
 from .outputs import outputs
-from .teaching import bare, checked_axis, common, function_from, implements, is_none
+from .reductions import bare, checked_axis, common, function_from, implements, is_none
 
 # --- making arrays of numbers ----------------------------------------------------------------
 

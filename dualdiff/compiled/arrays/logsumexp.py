@@ -12,7 +12,7 @@ from ...dual.logsumexp import logsumexp
 from ..dual.layout import new_array
 from ..dual.types import is_dual
 from .loops import flat, is_numeric, line, shape_with, shape_without
-from .teaching import bare, checked_axis, compiled, implements, is_none
+from .reductions import bare, checked_axis, compiled, implements, is_none
 
 
 @compiled

@@ -37,7 +37,7 @@ from .loops import (
     values_of,
     values_view,
 )
-from .teaching import bare, compiled, function_from, implements
+from .reductions import bare, compiled, function_from, implements
 
 # --- values and lanes -----------------------------------------------------------------------
 
