@@ -657,6 +657,6 @@ def test_nested_derivatives_do_not_confuse_their_tangents() -> None:
 
 
 def test_importing_loads_no_numba() -> None:
-    code = "import sys, dualdiff.array_linalg, dualdiff.array_reductions; print('numba' in sys.modules)"
+    code = "import sys, dualdiff.arrays.linalg, dualdiff.arrays.reductions; print('numba' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "False\n"

@@ -147,7 +147,7 @@ import sys
 import numpy as np
 from numba import njit
 from dualdiff import derivative, gradient, vmap
-checked = lambda: "dualdiff.compiled.vectormath" in sys.modules
+checked = lambda: "dualdiff.compiled.llvm.vectormath" in sys.modules
 f, g = njit(lambda x: np.sin(x)), njit(lambda x: np.sin(x[0]))
 derivative(f)(1.0), gradient(g)(np.ones(2))
 assert not checked()

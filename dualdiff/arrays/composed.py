@@ -15,7 +15,7 @@ from ..dual.batch import _array, as_batch, cast, made, operand, plain, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, _dual
 from .dual_array import DualArray
-from .linear import Function, batch, merged_last
+from .linear import Function, batch, merged_last, takes_dtype
 from .registry import implements
 
 
@@ -68,6 +68,9 @@ def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, w
 def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
     # a tangent of a variance 0 is exactly 0, and so it stays: as norm's at the origin
     return np.sqrt(_var(x, axis, ddof=ddof, keepdims=keepdims, where=where))
+
+
+takes_dtype(np.var, np.std)
 
 
 @composed(np.average)

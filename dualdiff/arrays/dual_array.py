@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
-from ..dual.nesting import note_made, level_of
+from ..dual.nesting import level_of, note_made
 from ..dual.number import Dual
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import RULES

@@ -17,7 +17,7 @@ import numpy as np
 from ..dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
 from .dual_array import DualArray
-from .registry import implements
+from .registry import FUNCTIONS, implements
 from .ufuncs import COMPOSED, of_one_type, scaled
 
 Function = Callable[..., Any]
@@ -47,6 +47,20 @@ def linear(function: Function, on_lanes: Function | None = None) -> Function:
             return made(values, zeros((0, *np.shape(values)), x._values), x._level)
         with np.errstate(all="ignore"):
             return made(values, on_lanes(x._tangents, *args, **kwargs), x._level)
+
+    return on_batch
+
+
+def takes_dtype(*functions: Function) -> None:
+    """Let reductions take ``dtype``: they are those of the numbers as this type."""
+    for function in functions:
+        implements(function)(_in_dtype(function, FUNCTIONS[function]))
+
+
+def _in_dtype(function: Function, implementation: Function) -> Function:
+    @functools.wraps(function)
+    def on_batch(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        return implementation(x if dtype is None else batch(x).astype(dtype), *args, **kwargs)
 
     return on_batch
 
@@ -113,6 +127,7 @@ linear(np.cumsum, lambda t, axis=None: np.cumsum(*_row(t, axis)))
 _differences = linear(np.diff, lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)))
 linear(np.trace, lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))))
 linear(np.diagonal, lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))))
+takes_dtype(np.sum, np.mean, np.cumsum, np.trace)
 linear(np.transpose, _transpose)
 linear(np.swapaxes, lambda t, axis1, axis2: np.swapaxes(t, *_after_lanes((axis1, axis2))))
 linear(np.moveaxis, lambda t, source, destination: np.moveaxis(t, _after_lanes(source), _after_lanes(destination)))

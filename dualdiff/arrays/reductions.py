@@ -11,7 +11,7 @@ from ..dual.batch import _array, made, operand, plain, promoted, union
 from ..dual.logsumexp import logsumexp, shift
 from ..dual.nesting import level_of
 from .dual_array import DualArray
-from .linear import _after_lanes, batch, merged_last
+from .linear import _after_lanes, batch, merged_last, takes_dtype
 from .registry import FUNCTIONS, implements
 from .ufuncs import scaled
 
@@ -62,18 +62,7 @@ def _cumprod(x: Any, axis: Any = None) -> Any:
         return _array(values, np.moveaxis(t, -1, _after_lanes(axis)), x._level)
 
 
-def _in_dtype(function: Any) -> None:
-    """Let a reduction take ``dtype``: it is that of the numbers as this type."""
-    implementation = FUNCTIONS[function]
-
-    @implements(function)
-    @functools.wraps(function)
-    def on_batch(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        return implementation(x if dtype is None else batch(x).astype(dtype), *args, **kwargs)
-
-
-for _function in (np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace):
-    _in_dtype(_function)
+takes_dtype(np.prod, np.cumprod)
 
 
 # --- extremes -------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from __future__ import annotations
 from .arrays import composed as composed
 from .arrays import joining as joining
 from .arrays import linalg as linalg
-from .arrays import logsumexp as logsumexp
-from .arrays import statistics as statistics
 from .arrays import reductions as reductions
+from .arrays import selection as selection
+from .arrays import statistics as statistics
 from .arrays import ufuncs as ufuncs
 from .dual import boxing as boxing
 from .dual import overloads as overloads

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .nesting import note_made, level_of
+from .nesting import level_of, note_made
 from .number import Dual, _dual
 
 

@@ -44,6 +44,7 @@ def level_of(value: Any) -> int:
 
 
 def note_made(level: int) -> None:
+    """Remember that a dual of this level was made by hand, and may be met anywhere."""
     global _highest_made
     if level > _highest_made:
         with _lock:

@@ -14,7 +14,7 @@ from ..rules import chain
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
-from .nesting import note_made, level_of
+from .nesting import level_of, note_made
 
 # --- the number -----------------------------------------------------------------------------
 

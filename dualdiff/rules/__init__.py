@@ -1,6 +1,6 @@
 """The elementary functions: their definitions, their derivatives (the rule table), and the chain rule.
 
-It imports NumPy alone, and every other folder may import it.
+It imports NumPy alone; ``dual`` and all folders above it may import it.
 """
 
 from __future__ import annotations

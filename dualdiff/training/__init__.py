@@ -1,4 +1,7 @@
-"""Training models: optimizers, schedules, fitting by least squares, and what a gradient costs."""
+"""Training models: optimizers, schedules, fitting by least squares, and what a gradient costs.
+
+It imports what users import, and the checks of ``calls``; ``plots`` and the commands import it.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import Dual, gradient
 from ..calls.arguments import as_input
-from .taped import reverse_gradient
+from .pytorch import reverse_gradient
 
 DIGITS = 50
 """Decimal digits of the reference."""

@@ -14,10 +14,9 @@ from numba.extending import overload_attribute, overload_method
 
 from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
-from .joining import elements
+from .joining import elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
-from .outputs import outputs
-from .reductions import bare, common, compiled, function_from, implements, is_none
+from .teaching import bare, common, compiled, function_from, implements, is_none
 
 # --- both results of a division -------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
-from .reductions import bare, compiled, implements, is_none
+from .teaching import bare, compiled, implements, is_none
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
 

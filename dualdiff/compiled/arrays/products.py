@@ -37,7 +37,7 @@ from .loops import (
     values_of,
     values_view,
 )
-from .reductions import bare, compiled, function_from, implements
+from .teaching import bare, compiled, function_from, implements
 
 # --- values and lanes -----------------------------------------------------------------------
 

@@ -8,77 +8,25 @@ Each computes its values in the order of Numba's own function, so that they have
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.core import types
-from numba.core.registry import cpu_target
-from numba.extending import overload, overload_method
 
-from ..dual.arithmetic import value
+from ...dual.logsumexp import logsumexp
 from ..dual.layout import new_array
-from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of
+from ..dual.types import is_dual
 from .loops import (
-    applies,
-    assign,
     copied,
-    element,
-    elementwise,
     flat,
     is_dual_array,
     is_numeric,
     line,
+    shape_with,
     shape_without,
     slab,
-    teach,
-    values_of,
 )
-
-compiled = njit(**CALLED)
-
-
-def implements(*functions: Any, method: str = "", prefer_literal: bool = False) -> Callable[[Any], Any]:
-    """Enter the decorated overload for these NumPy functions, and for a method of arrays of duals.
-
-    For the target "cpu", so that it is asked before Numba's own, which fails only after it has been compiled.
-    """
-
-    def enter(typed: Any) -> Any:
-        for function in functions:
-            overload(function, jit_options=CALLED, target="cpu", prefer_literal=prefer_literal)(typed)
-        if method:
-            overload_method(DualArrayType, method, jit_options=CALLED, prefer_literal=prefer_literal)(typed)
-        return typed
-
-    return enter
-
-
-def is_none(ty: Any) -> bool:
-    """Whether it is the type of an argument that is None, or not given and None by default."""
-    return ty is None or isinstance(ty, types.NoneType) or (isinstance(ty, types.Omitted) and ty.value is None)
-
-
-def common(*elements: Any) -> types.TypeRef:
-    """The type of an array for elements of several types."""
-    return types.TypeRef(cpu_target.typing_context.unify_types(*elements))
-
-
-def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
-    """The function of this name that a text defines."""
-    scope = dict(scope)
-    exec(text, scope)
-    return scope[name]
-
-
-@compiled
-def checked_axis(axis, ndim):
-    """The axis, counted from the first."""
-    if axis < -ndim or axis >= ndim:
-        raise ValueError("axis is out of bounds for array")
-    return axis + ndim if axis < 0 else axis
-
+from .teaching import bare, checked_axis, compiled, implements, is_none
 
 # --- reductions: of one row, in the order of memory -----------------------------------------
 
@@ -250,230 +198,49 @@ def _diff(a, n=1):
     return repeated
 
 
-# --- what looks at the values alone ---------------------------------------------------------
-
-
-def bare(x: Any) -> Any:
-    """The plain numbers in an argument, without tangents of any level."""
-    raise TypeError("bare is for compiled code")
-
-
-@overload(bare, jit_options=CALLED)
-def _bare(x):
-    if is_dual_array(x):
-        return lambda x: bare(values_of(x))  # Fortran-ordered if x is
-    if is_dual(x):
-        return lambda x: bare(value(x))
-    return lambda x: x
-
-
-def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
-    """Teach a function that is applied to the values; Numba wants some of its arguments as constants."""
-    names = [parameter.partition("=")[0].strip() for parameter in parameters.split(",")]
-
-    def write(*arguments: Any) -> Any:
-        if not any(level_of(t) for t in arguments):
-            return None
-        given = []
-        for name, t in zip(names, arguments, strict=True):
-            if isinstance(t, (types.StringLiteral, types.IntegerLiteral)):
-                given.append(f"{name}={t.literal_value!r}")
-            elif isinstance(t, types.Type) and not isinstance(t, types.Omitted):
-                argument = f"bare({name})" if is_numeric(t) else name
-                given.append(argument if len(given) == names.index(name) else f"{name}={argument}")
-        text = f"def on_values({parameters}):\n    return function({', '.join(given)})"
-        return function_from(text, "on_values", scope)
-
-    scope = {"function": function, "bare": bare, "write": write}
-    typed = function_from(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
-    implements(function, method=method, prefer_literal=True)(typed)
-
-
-for _numpys, _parameters, _method in (
-    (np.argmax, "a, axis=None", "argmax"),
-    (np.argmin, "a, axis=None", "argmin"),
-    (np.nanargmax, "a", ""),
-    (np.nanargmin, "a", ""),
-    (np.argsort, "a, kind='quicksort'", "argsort"),
-    (np.argpartition, "a, kth", ""),
-    (np.searchsorted, "a, v, side='left'", ""),
-    (np.any, "a", "any"),
-    (np.all, "a", "all"),
-    (np.nonzero, "a", "nonzero"),
-    (np.flatnonzero, "a", ""),
-    (np.count_nonzero, "a", ""),
-    (np.array_equal, "a1, a2", ""),
-    (np.linalg.matrix_rank, "A, tol=None", ""),
-    (np.allclose, "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", ""),
-):
-    _teach_value_only(_numpys, _parameters, _method)
-
-
-# --- selection ------------------------------------------------------------------------------
-
-
-@implements(np.sort)
-def _sort(a):
-    if not is_dual_array(a):
-        return None
-
-    def on_lines(a):
-        out = copied(a)
-        out.sort()
-        return out
-
-    return on_lines
-
-
-@overload_method(DualArrayType, "sort", jit_options=CALLED)
-def _sort_in_place(a):
-    def on_lines(a):
-        axis = a.ndim - 1
-        for i in range(a.size // max(a.shape[axis], 1)):
-            row = line(a, axis, i)
-            unsorted = copied(row)
-            order = np.argsort(bare(unsorted), kind="mergesort")
-            for j in range(order.size):
-                row[j] = unsorted[order[j]]
-
-    return on_lines
-
-
-@implements(np.partition)
-def _partition(a, kth):
-    if not is_dual_array(a):
-        return None
-
-    def on_lines(a, kth):
-        out = copied(a)
-        axis = a.ndim - 1
-        for i in range(a.size // max(a.shape[axis], 1)):
-            row, unsorted = line(out, axis, i), line(a, axis, i)
-            order = np.argpartition(bare(copied(unsorted)), kth)
-            for j in range(order.size):
-                row[j] = unsorted[order[j]]
-        return out
-
-    return on_lines
-
-
-def _chosen(condition: Any, x: Any, y: Any) -> Any:
-    raise TypeError("for compiled code")
-
-
-@overload(_chosen, jit_options=OPTIONS)
-def _choose(condition, x, y):
-    return lambda condition, x, y: x if condition else y
-
-
-def _where(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
-    if applies(condition, x, y) or (applies(x, y) and is_numeric(condition)):
-        return elementwise(typingctx, _chosen, (condition, x, y))
-    return None
-
-
-teach(np.where, _where)
-
-
-@implements(np.where)
-def _where_of_numbers(condition, x, y):
-    if isinstance(condition, types.Array) or not any(map(is_dual, (x, y))):
-        return None
-    if all(is_dual(t) or is_number(t) for t in (x, y)):
-        return lambda condition, x, y: x if condition else y
-    return None
-
-
-@implements(np.clip, method="clip")
-def _clip(a, a_min, a_max, out=None):
-    given = [t for t in (a, a_min, a_max, out) if not is_none(t)]
-    if not applies(*given) or (is_none(a_min) and is_none(a_max)):
-        return None
-    clipped = "a" if is_none(a_min) else "np.maximum(a, a_min)"
-    clipped = clipped if is_none(a_max) else f"np.minimum({clipped}, a_max)"
-    lines = f"return {clipped}" if is_none(out) else f"assign(out, {clipped})\n    return out"
-    text = f"def between(a, a_min, a_max, out=None):\n    {lines}"
-    return function_from(text, "between", {"np": np, "assign": assign})
+@compiled
+def _logsumexp(row):
+    largest = -np.inf
+    for i in range(row.size):
+        largest = max(largest, bare(row[i]))
+    shift = largest if np.isfinite(largest) else 0.0
+    total = 0.0
+    for i in range(row.size):
+        total += np.exp(row[i] - shift)
+    return np.log(total) + shift
 
 
 @compiled
-def _between_points(x, xp, fp):
-    """Between the points as NumPy; at a point the derivative is that from the right."""
-    n = len(xp)
-    zero = 0.0 * (x + xp[0] + fp[0])
-    j = np.searchsorted(bare(xp), bare(x), side="right") - 1
-    if np.isnan(x):
-        return x + zero
-    if j < 0:
-        return fp[0] + zero
-    if j >= n - 1:
-        return fp[n - 1] + zero
-    return (fp[j + 1] - fp[j]) / (xp[j + 1] - xp[j]) * (x - xp[j]) + fp[j]
+def _along(x, axis, out):
+    cells = flat(out)
+    for i in range(cells.size):
+        cells[i] = _logsumexp(line(x, axis, i))
+    return out
 
 
-@implements(np.interp)
-def _interp(x, xp, fp):
-    if not (all(map(is_numeric, (x, xp, fp))) and any(level_of(t) for t in (x, xp, fp))):
+@implements(logsumexp, prefer_literal=True)
+def _of_arrays(x, axis=None, keepdims=False):
+    keepdims = getattr(keepdims, "literal_value", getattr(keepdims, "value", keepdims))
+    if not is_numeric(x) or not isinstance(keepdims, bool):
         return None
     if not isinstance(x, types.Array):
-        return lambda x, xp, fp: _between_points(x, xp, fp)
-    result = common(*map(element, (x, xp, fp)))
-
-    def on_array(x, xp, fp):
-        out = new_array(x.shape, result)
-        cells = flat(out)
-        points = flat(copied(x))
-        for i in range(cells.size):
-            cells[i] = _between_points(points[i], xp, fp)
-        return out
-
-    return on_array
-
-
-def _teach_rounding(function: Any) -> None:
-    @implements(function)
-    def typed(a, decimals=0, out=None):
-        if not (is_dual_array(a) or is_dual_array(out)):
-            return None
-        new = is_none(out)
-
-        def without_tangents(a, decimals=0, out=None):
-            rounded = copied(a) if new else out
-            assign(rounded, np.round(bare(a), decimals))
-            return rounded
-
-        return without_tangents
-
-
-for _function in (np.round, np.around):
-    _teach_rounding(_function)
-
-
-@implements(np.nan_to_num)
-def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    if not is_dual_array(x):
+        return lambda x, axis=None, keepdims=False: x + 0.0
+    if not keepdims and (is_none(axis) or x.ndim == 1):
+        return lambda x, axis=None, keepdims=False: _logsumexp(flat(x))
+    if is_none(axis):
         return None
-    least, most = is_none(neginf), is_none(posinf)
+    result = types.TypeRef(x.dtype if is_dual(x.dtype) else types.float64)
 
-    def finite(x, copy=True, nan=0.0, posinf=None, neginf=None):
-        out = copied(x) if copy else x
-        for i in range(out.size):
-            v = bare(out.flat[i])
-            if np.isnan(v):
-                out.flat[i] = nan
-            elif not np.isfinite(v):
-                out.flat[i] = np.nan_to_num(v)
-                if v > 0 and not most:
-                    out.flat[i] = posinf
-                if v < 0 and not least:
-                    out.flat[i] = neginf
-        return out
+    if keepdims:
 
-    return finite
+        def with_the_axis(x, axis=None, keepdims=False):
+            axis = checked_axis(axis, x.ndim)
+            return _along(x, axis, new_array(shape_with(x, axis, 1), result))
 
+        return with_the_axis
 
-@implements(np.repeat, method="repeat")
-def _repeat(a, repeats):
-    if not is_dual_array(a):
-        return None
-    return lambda a, repeats: flat(copied(a))[np.repeat(np.arange(a.size), repeats)]
+    def without_the_axis(x, axis=None, keepdims=False):
+        axis = checked_axis(axis, x.ndim)
+        return _along(x, axis, new_array(shape_without(x, axis), result))
+
+    return without_the_axis

@@ -17,7 +17,8 @@ from numba.core import types
 from ..dual.layout import new_array
 from ..dual.types import is_number, level_of
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric
-from .reductions import OVER_ROWS, compiled, function_from, implements, is_none, median_of
+from .reductions import OVER_ROWS, median_of
+from .teaching import compiled, function_from, implements, is_none
 
 # --- without NaN ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import Any
 from numba.core import types
 
 from ...calls.trees import flat, mapped
-from ..arrays.outputs import ndim_of, outputs
+from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE

@@ -17,7 +17,7 @@ from numba.extending import overload
 
 from ...dual.batch import is_masked
 from ...errors import CompilationError
-from ..arrays.outputs import ndim_of
+from ..arrays.joining import ndim_of
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
 from ..llvm import cache
 from ..pipeline.clone import EntryCompiler

@@ -7,14 +7,14 @@ from typing import Any
 
 from numba.core import types
 
-from ..arrays.outputs import outputs
-from ..batches import samples
+from ..arrays.joining import outputs
+from ..dual import elements
 from ..dual.types import level_of
 from . import collecting, seeding
 from .views import view
 
 HELPERS = {
-    "as_flat": samples.as_flat,
+    "as_flat": elements.as_flat,
     "outputs": outputs,
     "view": view,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},

@@ -15,7 +15,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from ..arrays.outputs import ndim_of
+from ..arrays.joining import ndim_of
 from ..dual.arithmetic import is_at_level, result_base, splat
 from ..dual.elements import BORROWING, for_compiled_code, get_flat, put_flat
 from ..dual.layout import TANGENTS, make, new_array, packed

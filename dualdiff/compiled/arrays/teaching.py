@@ -1,0 +1,75 @@
+"""How Numba is taught what NumPy's functions do on arrays of duals."""
+
+# Numba compares the signatures of an overload and its implementation, annotations included:
+# functions that it compiles have none here.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+from numba.core import types
+from numba.core.registry import cpu_target
+from numba.extending import overload, overload_method
+
+from ..dual.arithmetic import value
+from ..dual.types import CALLED, DualArrayType, is_dual
+from .loops import is_dual_array, values_of
+
+compiled = njit(**CALLED)
+
+
+def implements(*functions: Any, method: str = "", prefer_literal: bool = False) -> Callable[[Any], Any]:
+    """Enter the decorated overload for these NumPy functions, and for a method of arrays of duals.
+
+    For the target "cpu", so that it is asked before Numba's own, which fails only after it has been compiled.
+    """
+
+    def enter(typed: Any) -> Any:
+        for function in functions:
+            overload(function, jit_options=CALLED, target="cpu", prefer_literal=prefer_literal)(typed)
+        if method:
+            overload_method(DualArrayType, method, jit_options=CALLED, prefer_literal=prefer_literal)(typed)
+        return typed
+
+    return enter
+
+
+def is_none(ty: Any) -> bool:
+    """Whether it is the type of an argument that is None, or not given and None by default."""
+    return ty is None or isinstance(ty, types.NoneType) or (isinstance(ty, types.Omitted) and ty.value is None)
+
+
+def common(*elements: Any) -> types.TypeRef:
+    """The type of an array for elements of several types."""
+    return types.TypeRef(cpu_target.typing_context.unify_types(*elements))
+
+
+def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
+    """The function of this name that a text defines."""
+    scope = dict(scope)
+    exec(text, scope)
+    return scope[name]
+
+
+@compiled
+def checked_axis(axis, ndim):
+    """The axis, counted from the first."""
+    if axis < -ndim or axis >= ndim:
+        raise ValueError("axis is out of bounds for array")
+    return axis + ndim if axis < 0 else axis
+
+
+def bare(x: Any) -> Any:
+    """The plain numbers in an argument, without tangents of any level."""
+    raise TypeError("bare is for compiled code")
+
+
+@overload(bare, jit_options=CALLED)
+def _bare(x):
+    if is_dual_array(x):
+        return lambda x: bare(values_of(x))  # Fortran-ordered if x is
+    if is_dual(x):
+        return lambda x: bare(value(x))
+    return lambda x: x
