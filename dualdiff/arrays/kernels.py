@@ -194,9 +194,9 @@ def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
     It takes whole vectors, so that every number takes the same way through the same code.
     """
     from numba import carray, cfunc, types
-    from numba.np.numpy_support import from_dtype
 
     from ..compiled.llvm.vectorising import STRIDE, VectorisedCCompiler
+    from ..compiled.numba_internals import from_dtype
 
     scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function, "stride": STRIDE}
     exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)
@@ -214,7 +214,8 @@ def _height(nin: int) -> int:
 def _driver(nin: int, char: str, layout: str) -> Any:
     """The part of every kernel that does not depend on the function; for contiguous operands LLVM vectorises it."""
     from numba import njit, types
-    from numba.np.numpy_support import from_dtype
+
+    from ..compiled.numba_internals import from_dtype
 
     gather, accumulate, call = _parts(char, layout)
     dtype = from_dtype(np.dtype(char))
@@ -263,7 +264,8 @@ def _parts(char: str, layout: str) -> tuple[Any, Any, Any]:
     from llvmlite import ir
     from numba import njit, types
     from numba.extending import intrinsic
-    from numba.np.numpy_support import from_dtype
+
+    from ..compiled.numba_internals import from_dtype
 
     dtype = from_dtype(np.dtype(char))
     table, line = (types.Array(dtype, ndim, layout, readonly=True) for ndim in (2, 1))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
+from numba import types
 from numba.extending import overload_attribute, overload_method
 
 from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
+from ..numba_internals import TypingError
 from .joining import elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .teaching import bare, common, compiled, function_from, implements, is_none

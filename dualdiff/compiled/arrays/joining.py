@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.core.registry import cpu_target
+from numba import types
 from numba.extending import intrinsic, overload
 
 from ..dual.layout import new_array
 from ..dual.types import OPTIONS, is_dual, is_number, level_of
+from ..numba_internals import TypingError, cpu_target
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
 from .teaching import bare, checked_axis, common, function_from, implements, is_none
 

@@ -11,15 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.errors import NumbaError
-from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
-from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
+from numba import types
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 from ..dual.layout import TANGENTS, VALUE
 from ..dual.types import array_of, is_dual, is_number
+from ..numba_internals import (
+    NumbaError,
+    arrayobj,
+    cgutils,
+    impl_ret_borrowed,
+    impl_ret_new_ref,
+    infer,
+    infer_global,
+    make_intrinsic_template,
+)
 
 
 def is_dual_array(ty: Any) -> bool:

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.registry import cpu_target
+from numba import types
 from numba.extending import intrinsic
 
 from ..dual.layout import new_array
 from ..dual.types import DualType, is_dual, level_of
+from ..numba_internals import cpu_target
 from .loops import (
     accumulate,
     assign,

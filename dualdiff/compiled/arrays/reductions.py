@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from ...dual.logsumexp import logsumexp
 from ..dual.layout import new_array

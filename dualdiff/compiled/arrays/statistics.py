@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba.core import types
+from numba import types
 
 from ..dual.layout import new_array
 from ..dual.types import is_number, level_of

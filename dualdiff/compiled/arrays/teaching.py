@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
-from numba.core import types
-from numba.core.registry import cpu_target
+from numba import njit, types
 from numba.extending import overload, overload_method
 
 from ..dual.arithmetic import value
 from ..dual.types import CALLED, DualArrayType, is_dual
+from ..numba_internals import cpu_target
 from .loops import is_dual_array, values_of
 
 compiled = njit(**CALLED)

@@ -9,13 +9,13 @@ import operator
 from typing import Any
 
 import numpy as np
-from numba.core import ir, types
-from numba.core.rewrites import Rewrite, rewrite_registry
+from numba import types
 from numba.extending import lower_cast, models, overload, register_model
 
 from ...rules.table import FLAT, RULES, VALUE_ONLY
 from ..dual.overloads import arity, spellings
 from ..dual.types import CALLED, is_dual
+from ..numba_internals import Rewrite, ir, rewrite_registry
 from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
 
 

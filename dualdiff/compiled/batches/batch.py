@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.compiler_lock import global_compiler_lock
-from numba.np.numpy_support import as_dtype
+from numba import types
 
 from ...calls.arguments import as_input, check_memory, one_sample
 from ...calls.threads import spread
 from ...calls.trees import Like, as_results, flat, mapped
 from ..dual.types import is_number
 from ..llvm import cache
+from ..numba_internals import as_dtype, global_compiler_lock
 from ..pipeline.clone import LoopCloneCompiler, clone
 from ..transforms.dense import CompiledJvp, CompiledTransform
 from ..transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of

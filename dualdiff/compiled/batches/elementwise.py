@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from numba.core import types
+from numba import types
 
 from ...calls.threads import number_of_threads
 from ..dual.types import is_dual, is_number, level_of

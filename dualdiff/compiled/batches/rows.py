@@ -13,10 +13,11 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 
 from ..dual.types import OPTIONS, is_dual
+from ..numba_internals import cgutils
 from .samples import dual_of, sample_type
 
 LONGEST = 32

@@ -13,10 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.compiler_machinery import register_pass
+from numba import types
 from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
 from ..dual.arithmetic import value_at
 from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat
@@ -24,6 +22,7 @@ from ..dual.layout import VALUE, make, new_array, packed, parts, unpacked
 from ..dual.types import OPTIONS, SCALARS, DualType
 from ..llvm.linking import Apart
 from ..llvm.vectorising import LowerVectorised
+from ..numba_internals import arrayobj, cgutils, register_pass
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
 
 

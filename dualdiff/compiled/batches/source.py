@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from numba.core import types
+from numba import types
 
 from ...calls.trees import flat, mapped
 from ..arrays.joining import ndim_of, outputs

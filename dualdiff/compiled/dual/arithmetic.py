@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba import types
 from numba.extending import intrinsic
 
+from ..numba_internals import cgutils, config
 from .layout import constant, int32, make, packed, parts, unpacked
 from .types import SCALARS, DualType, TangentsType, is_array, is_dual, level_of
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import typeof
-from numba.core import cgutils, types
+from numba import typeof, types
 from numba.extending import NativeValue, box, unbox
-from numba.np import arrayobj
 
 from ...dual.batch import _array
 from ...dual.nesting import level_of
 from ...dual.number import Dual, _dual
 from ...rules.function import NUMBA_TYPES
+from ..numba_internals import arrayobj, cgutils
 from .layout import make, packed, parts, unpacked
 from .types import SCALARS, DualArrayType, DualType, is_dual
 

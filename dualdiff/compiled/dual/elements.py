@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba import types
 from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
+from ..numba_internals import arrayobj
 from .layout import new_array
 from .types import OPTIONS, DualType
 

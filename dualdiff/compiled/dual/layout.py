@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic, lower_cast, models, overload_classmethod, register_model
-from numba.np import arrayobj
 
+from ..numba_internals import arrayobj, cgutils
 from .types import DualArrayType, DualType, TangentsType, array_of
 
 

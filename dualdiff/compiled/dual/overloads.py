@@ -13,15 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.core import types
-from numba.core.registry import cpu_target
-from numba.core.typing.templates import AttributeTemplate, infer_getattr, make_callable_template
+from numba import njit, types
 from numba.extending import models, overload, overload_method, register_model
 
 from ...rules import special
 from ...rules.function import NUMBA_TYPES, AlsoCompiled, Function
 from ...rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
+from ..numba_internals import AttributeTemplate, cpu_target, infer_getattr, make_callable_template
 from .arithmetic import constant_like, has_fma, pushforward, pushforward2, seeded, square_rest, tangent_at, value
 from .types import OPTIONS, DualType, is_dual, is_number, level_of
 

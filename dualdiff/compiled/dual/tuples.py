@@ -12,12 +12,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from numba.core import types
-from numba.core.imputils import impl_ret_borrowed
-from numba.core.registry import cpu_target
-from numba.core.typing.templates import AbstractTemplate, infer, infer_global, signature
+from numba import types
 from numba.extending import intrinsic, overload
 
+from ..numba_internals import AbstractTemplate, cpu_target, impl_ret_borrowed, infer, infer_global, signature
 from .types import OPTIONS, level_of
 
 

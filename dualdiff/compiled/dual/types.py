@@ -6,11 +6,11 @@ import functools
 import hashlib
 from typing import Any
 
-from numba.core import types
-from numba.core.typeconv import Conversion
+from numba import types
 
 from ...rules.table import RULES
 from ..llvm.linking import CalledCompiler
+from ..numba_internals import Conversion
 
 LANES = "lanes"
 """The tangents are one LLVM vector: one evaluation uses SIMD across tangents."""

@@ -26,11 +26,8 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-from numba.core import config, serialize
-from numba.core.compiler import CompileResult
-from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
 
+from ..numba_internals import CompileResult, Dispatcher, config, cpu_target, serialize
 from .linking import calls_by_name
 from .vector_libraries import found_library, is_on
 
@@ -105,7 +102,7 @@ def _surroundings() -> bytes:
     settings = sorted((name, repr(value)) for name, value in vars(config).items() if name.isupper())
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     digest.update(repr((versions, settings, processor, is_on(), found_library())).encode())
-    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+    for source in sorted(Path(__file__).parents[2].rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()
 

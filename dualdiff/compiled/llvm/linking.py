@@ -11,12 +11,17 @@ from weakref import WeakValueDictionary
 
 from llvmlite import ir
 from llvmlite.binding import Linkage, parse_assembly
-from numba import _dynfunc
-from numba.core import codegen, lowering
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.environment import lookup_environment
-from numba.core.typed_passes import NativeLowering
+
+from ..numba_internals import (
+    CompilerBase,
+    DefaultPassBuilder,
+    NativeLowering,
+    _dynfunc,
+    codegen,
+    lookup_environment,
+    lowering,
+    register_pass,
+)
 
 _LIBRARIES: Any = WeakValueDictionary()
 """The libraries below, by the name of their function."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
-from numba.core import config
+
+from ..numba_internals import config
 
 VARIABLE = "DUALDIFF_VECTOR_MATH"
 """Set to 0 in the environment, it has batches call the scalar functions."""

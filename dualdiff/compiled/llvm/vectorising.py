@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import codegen
-from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
-
+from ..numba_internals import NativeLowering, codegen, register_pass
 from .linking import LinkedCompiler, LinkedLibrary, LowerForLinking
 
 STRIDE = 64

@@ -17,8 +17,8 @@ import re
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba.core import config
 
+from ..numba_internals import config
 from .polynomials import INLINED, inlined
 from .vector_libraries import PREFIX, Library, Variant, features, found_library, is_on
 

@@ -16,10 +16,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numba.core import ir
-from numba.core.compiler import run_frontend
-from numba.core.dispatcher import Dispatcher
 
+from ..numba_internals import Dispatcher, ir, run_frontend
 from .mutation import results_among, writes_to_arguments
 
 # What is no dual, whatever it is taken of.

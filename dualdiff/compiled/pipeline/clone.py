@@ -9,23 +9,32 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba.core import ir, postproc, types
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.dispatcher import Dispatcher, ObjModeLiftedWith
-from numba.core.errors import TypingError
-from numba.core.ir_utils import build_definitions, mk_unique_var
-from numba.core.registry import CPUDispatcher, cpu_target
-from numba.core.typed_passes import NopythonRewrites
-from numba.core.untyped_passes import InlineClosureLikes, IRProcessing
+from numba import types
 from numba.extending import overload
-from numba.np.ufunc.dufunc import DUFunc
-from numba.np.ufunc.gufunc import GUFunc
 
 from ..arrays.joining import array
 from ..dual.elements import fill
 from ..dual.layout import new_array
 from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
+from ..numba_internals import (
+    CPUDispatcher,
+    Dispatcher,
+    DUFunc,
+    FunctionPass,
+    GUFunc,
+    InlineClosureLikes,
+    IRProcessing,
+    NopythonRewrites,
+    ObjModeLiftedWith,
+    TypingError,
+    build_definitions,
+    cpu_target,
+    ir,
+    mk_unique_var,
+    postproc,
+    register_pass,
+)
 from .activity import Activity
 from .preaccumulation import Preaccumulate
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from numba.core.dispatcher import Dispatcher
-
 from ...rules.table import RULES, SPELLINGS
+from ..numba_internals import Dispatcher
 
 _ARITHMETIC = {
     *("add", "subtract", "multiply", "divide", "fmod", "remainder", "negative", "positive", "reciprocal", "square"),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import ir
-from numba.core.errors import NumbaError
+
+from ..numba_internals import NumbaError, ir
 
 # What Numba says, and what to write instead; the first that is found counts.
 ADVICE: tuple[tuple[str, str], ...] = (
@@ -75,7 +75,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
 )
 OTHERWISE = "write that line with arithmetic, the functions in dualdiff.rules, and arrays made in the function"
 
-_INSTALLED = (str(Path(numba.__file__).parent), str(Path(__file__).parent.parent))
+_INSTALLED = (str(Path(numba.__file__).parent), str(Path(__file__).parents[2]))
 _PLACES = re.compile(r"^\s*During: .* at (.+) \((\d+)\)$", re.MULTILINE)
 _SHOWN = re.compile(r'File "([^"]+)", line (\d+)')
 _CALL = re.compile(r">>> (.+)$", re.MULTILINE)

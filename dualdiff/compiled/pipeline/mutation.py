@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numba.core import ir
-from numba.core.compiler import run_frontend
-from numba.core.dispatcher import Dispatcher
+
+from ..numba_internals import Dispatcher, ir, run_frontend
 
 _WRITING_METHODS = {"sort", "fill", "put", "partition", "itemset", "resize"}
 _WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shuffle"}

@@ -15,9 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.core import cgutils, ir, types
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.ir_utils import build_definitions, mk_unique_var
+from numba import types
 from numba.extending import intrinsic
 
 from ...rules.table import RULES, SPELLINGS
@@ -25,6 +23,7 @@ from ..dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
 from ..dual.layout import make, parts
 from ..dual.overloads import IN_PLACE, compiled_partial
 from ..dual.types import DualType, is_dual
+from ..numba_internals import FunctionPass, build_definitions, cgutils, ir, mk_unique_var, register_pass
 
 _READING = {
     "getitem",

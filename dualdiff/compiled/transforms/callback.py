@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
 from ..dual.types import is_number
+from ..numba_internals import cgutils
 
 CALLBACKS: dict[str, Callable[..., Any]] = {}
 """What compiled code calls, by a name that is the same in every process that loads the code from disk."""

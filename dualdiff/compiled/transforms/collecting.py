@@ -13,17 +13,15 @@ import sys
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
-from numba.core import types
-from numba.core.errors import TypingError
+from numba import njit, types
 from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
 from ...calls.arguments import physical_memory
 from ..dual.arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
 from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
 from ..dual.layout import new_array, parts, unpacked
 from ..dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number
+from ..numba_internals import TypingError, arrayobj
 
 TOO_LARGE = (
     "the dense Jacobian does not fit into memory, use sparse_jacobian, or jvp for its products with vectors; "

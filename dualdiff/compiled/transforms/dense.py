@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit, typeof
-from numba.core import types
-from numba.core.dispatcher import OmittedArg
-from numba.core.errors import TypingError
+from numba import njit, typeof, types
 from numba.extending import overload
 
 from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_any
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ViewType, is_dual, is_number
+from ..numba_internals import OmittedArg, TypingError
 from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
 from ..pipeline.cost import is_costly, is_recursive
 from ..pipeline.diagnostics import readable

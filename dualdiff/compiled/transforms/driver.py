@@ -7,12 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numba import jit, njit, typeof
-from numba.core import types
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import Dispatcher, OmittedArg
-from numba.core.errors import NumbaError, TypingError
-from numba.core.registry import CPUDispatcher
+from numba import jit, njit, typeof, types
 from numba.extending import overload
 
 from ...dual.batch import is_masked
@@ -20,6 +15,7 @@ from ...errors import CompilationError
 from ..arrays.joining import ndim_of
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
 from ..llvm import cache
+from ..numba_internals import CPUDispatcher, Dispatcher, NumbaError, OmittedArg, TypingError, global_compiler_lock
 from ..pipeline.clone import EntryCompiler
 from ..pipeline.diagnostics import explained, readable
 from .callback import CALLBACKS, callback, can_be_passed

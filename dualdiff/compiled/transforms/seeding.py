@@ -15,14 +15,14 @@ import functools
 import itertools
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
 from ..dual.arithmetic import splat
 from ..dual.elements import BORROWING, base_type, fill, for_compiled_code, within
 from ..dual.layout import ALIGNMENT, TANGENTS, constant, make, new_array, packed, parts
 from ..dual.types import LANES, OPTIONS, SCALARS, DualType, TangentsType, array_of, is_array, is_dual, level_of
+from ..numba_internals import arrayobj, cgutils
 
 
 def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> DualType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numba.core import types
+from numba import types
 
 from ..arrays.joining import outputs
 from ..dual import elements

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
 from ..arrays.joining import ndim_of
 from ..dual.arithmetic import is_at_level, result_base, splat
 from ..dual.elements import BORROWING, for_compiled_code, get_flat, put_flat
 from ..dual.layout import TANGENTS, make, new_array, packed
 from ..dual.types import OPTIONS, TangentsType, array_of, is_number
+from ..numba_internals import arrayobj, cgutils
 from ..pipeline.diagnostics import readable
 from .dense import DEFAULT_LANES, MOST_LANES, CompiledTransform
 from .seeding import dual_type

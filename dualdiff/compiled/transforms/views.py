@@ -12,12 +12,12 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
-from numba.np import arrayobj
 
 from ..dual.elements import for_compiled_code
 from ..dual.types import OPTIONS, ViewType
+from ..numba_internals import arrayobj, cgutils
 from .seeding import dual_type, seed, unit
 
 view = for_compiled_code("view", "x, everything, n, strict")
