@@ -66,6 +66,8 @@ FOLDERS: dict[str, list[str]] = {
 # Files that stand in no folder, each above the folders that it may import from.
 FILES_ALONE = {
     "errors": "rules",
+    "generated": "rules",
+    "compiled.numba_internals": "compiled.llvm",
     "config": "training",
     "expression": "training",
     "__init__": "training",
@@ -184,6 +186,26 @@ def test_folders_and_files_are_of_a_size_to_be_read(folder: str) -> None:
     for file in FOLDERS[folder]:
         lines = FILES[f"{folder}.{file}"].read_text(encoding="utf-8").count("\n")
         assert lines <= LONGEST, f"{folder}/{file}.py has {lines} lines"
+
+
+PUBLIC = {"numba", "numba.extending", "llvmlite", "llvmlite.ir", "llvmlite.binding"}
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) - {"compiled.numba_internals"}))
+def test_what_is_private_to_numba_comes_from_one_file(module: str) -> None:
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            asked = {alias.name for alias in node.names}
+        else:
+            asked = {node.module or ""} if isinstance(node, ast.ImportFrom) and not node.level else set()
+        assert {name for name in asked if name.partition(".")[0] in ("numba", "llvmlite")} <= PUBLIC
+
+
+def test_each_private_module_of_numba_says_what_for() -> None:
+    lines = FILES["compiled.numba_internals"].read_text(encoding="utf-8").splitlines()
+    imported = [line for line in lines if line.startswith("from numba")]
+    assert imported
+    assert [line for line in imported if "  # " not in line] == []
 
 
 def test_the_table_needs_numpy_alone() -> None:

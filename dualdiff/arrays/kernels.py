@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..dual.batch import is_masked
+from ..generated import function_from
 from ..rules import chain
 from ..rules.function import Function
 from ..rules.table import RULES
@@ -199,10 +200,10 @@ def _loop(function: Any, arity: int, nin: int, target: int, char: str) -> Any:
     from ..compiled.numba_internals import from_dtype
 
     scope = {"carray": carray, "shape": (_height(nin), BLOCK), "target": target, "function": function, "stride": STRIDE}
-    exec(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)
+    loop = function_from(_LOOP.format(operands=", ".join(f"scratch[{i}, j]" for i in range(arity))), scope)
     dtype = from_dtype(np.dtype(char))
     signature = types.void(types.CPointer(dtype), types.intp)
-    return cfunc(signature, error_model="numpy", pipeline_class=VectorisedCCompiler)(scope["loop"])
+    return cfunc(signature, error_model="numpy", pipeline_class=VectorisedCCompiler)(loop)
 
 
 def _height(nin: int) -> int:

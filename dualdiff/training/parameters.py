@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..calls.arguments import as_input
+from ..generated import function_from
 
 Parameters = Any
 """An array, or a tuple of arrays and numbers."""
@@ -62,7 +63,7 @@ class Layout:
 
     def unflat(self, theta: np.ndarray) -> Parameters:
         """The parameters in a flat array, as arrays and numbers of their own."""
-        unpack = function_from(f"def unpack(theta):\n    return {self.text}\n", "unpack", {})
+        unpack = function_from(f"def unpack(theta):\n    return {self.text}\n", {})
         parts = unpack(np.array(theta))
         return parts if self.is_tuple else parts.copy()
 
@@ -76,13 +77,6 @@ class Layout:
             parts[-1] = parts[-1] if shape else f"theta[{start}]"
             start = stop
         return f"({', '.join(parts)},)" if self.is_tuple else parts[0]
-
-
-def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
-    """The function of this name that the text defines, with these globals."""
-    scope = dict(scope)
-    exec(text, scope)
-    return scope[name]
 
 
 def is_compiled(*functions: Any) -> bool:
@@ -111,7 +105,7 @@ def of_flat(f: Callable[..., Any], layout: Layout, count: int) -> Any:
     """``f(params, ...)`` as a function of the flat array and ``count`` further arguments, compiled if f is."""
     names = "".join(f", a{i}" for i in range(count))
     text = f"def of_flat(theta{names}):\n    return f({layout.text}{names})\n"
-    return _compiled_as(function_from(text, "of_flat", {"f": f}), f)
+    return _compiled_as(function_from(text, {"f": f}), f)
 
 
 @dataclass(frozen=True)
@@ -148,7 +142,7 @@ def objective(
     lines.append(f"return {value} + penalty(params)" if penalty else f"return {value}")
     text = "def objective(theta, X, y):\n" + "".join(f"    {line}\n" for line in lines)
     scope = {"loss": loss, "model": model, "penalty": penalty}
-    return _compiled_as(function_from(text, "objective", scope), *(f for f in scope.values() if f))
+    return _compiled_as(function_from(text, scope), *(f for f in scope.values() if f))
 
 
 def _compiled_as(function: Any, *parts: Callable[..., Any]) -> Any:

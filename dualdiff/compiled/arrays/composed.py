@@ -11,12 +11,13 @@ import numpy as np
 from numba import types
 from numba.extending import overload_attribute, overload_method
 
+from ...generated import function_from
 from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
 from ..numba_internals import TypingError
 from .joining import elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
-from .teaching import bare, common, compiled, function_from, implements, is_none
+from .teaching import bare, common, compiled, implements, is_none
 
 # --- both results of a division -------------------------------------------------------------
 
@@ -136,7 +137,7 @@ def _ediff1d(ary, to_end=None, to_begin=None):
         if not is_none(t)
     )
     text = f"def differences(ary, to_end=None, to_begin=None):\n    return np.concatenate(({cells}))"
-    return function_from(text, "differences", {"np": np})
+    return function_from(text, {"np": np})
 
 
 @implements(np.unwrap)

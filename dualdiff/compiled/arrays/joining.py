@@ -12,11 +12,12 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ...generated import for_compiled_code, function_from
 from ..dual.layout import new_array
 from ..dual.types import OPTIONS, is_dual, is_number, level_of
 from ..numba_internals import TypingError, cpu_target
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
-from .teaching import bare, checked_axis, common, function_from, implements, is_none
+from .teaching import bare, checked_axis, common, implements, is_none
 
 # --- making arrays of numbers ----------------------------------------------------------------
 
@@ -31,9 +32,8 @@ def _array(object, dtype=None):
     return lambda object, dtype=None: outputs(object)
 
 
-def array(object, dtype=None):
-    """``np.array``, which the clone of a function calls instead."""
-    raise TypeError("array is for compiled code")
+array = for_compiled_code("array", "object, dtype=None")
+"""``np.array``, which the clone of a function calls instead."""
 
 
 def elements(ty: Any) -> list[types.Type]:
@@ -67,9 +67,8 @@ def _array_in_clone(object, dtype=None):
         return rows_of_list
     # rows of different types: written out, as one array of what holds them all
     cells = ", ".join(f"array(object[{i}])" for i in range(len(rows)))
-    scope = {"array": array, "np": np}
-    exec(f"def rows_of_tuple(object, dtype=None):\n    return np.stack(({cells},))", scope)
-    return scope["rows_of_tuple"]
+    text = f"def rows_of_tuple(object, dtype=None):\n    return np.stack(({cells},))"
+    return function_from(text, {"array": array, "np": np})
 
 
 def _is_float_dtype(dtype: Any) -> bool:
@@ -143,7 +142,7 @@ def _concatenate(arrays, axis=0):
             f"start += n{i}",
         ]
     text = "def joined(arrays, axis=0):\n" + "".join(f"    {line}\n" for line in [*lines, "return out"])
-    return function_from(text, "joined", {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
+    return function_from(text, {**_JOINING, "result": common(*(t.dtype for t in arrays.types))})
 
 
 _JOINING = {
@@ -171,11 +170,11 @@ def _teach_stack(function: Any, parameters: str, axis_of: Callable[[int], str], 
         axis = axis_of(arrays.types[0].ndim)
         name = parameters.split(",")[0]
         text = f"def stacked({parameters}):\n    arrays = {name}\n    return np.concatenate(({cells}), {axis})"
-        return function_from(text, "stacked", _JOINING)
+        return function_from(text, _JOINING)
 
     names = parameters.replace("=0", "")
     scope = {"typed": typed}
-    implements(function)(function_from(f"def f({parameters}):\n    return typed({names.split(',')[0]})", "f", scope))
+    implements(function)(function_from(f"def f({parameters}):\n    return typed({names.split(',')[0]})", scope))
 
 
 _teach_stack(
@@ -214,9 +213,8 @@ def ndim_of(y: Any) -> int | None:
     return None if inner or ndim is None else 1 + ndim
 
 
-def outputs(y):
-    """The result of a vector-valued f as an array; a number as it is."""
-    raise TypeError("outputs is for compiled code")
+outputs = for_compiled_code("outputs", "y")
+"""The result of a vector-valued f as an array; a number as it is."""
 
 
 def _common(cells: Sequence[types.Type]) -> types.Type:
@@ -265,9 +263,7 @@ def _of_tuple(y: types.BaseTuple) -> Any:
         return on_numbers
     # Numba has no loop over a tuple of several types: written out
     cells = "".join(f"outputs(y[{i}]), " for i in range(len(y.types)))
-    scope = {"np": np, "outputs": outputs}
-    exec(f"def on_arrays(y):\n    return np.stack(({cells}))", scope)
-    return scope["on_arrays"]
+    return function_from(f"def on_arrays(y):\n    return np.stack(({cells}))", {"np": np, "outputs": outputs})
 
 
 def _of_list(y: Any) -> Any:

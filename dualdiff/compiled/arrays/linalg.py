@@ -17,6 +17,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from ...generated import for_compiled_code
 from ..dual.arithmetic import pushforward
 from ..dual.layout import new_array
 from ..dual.types import CALLED
@@ -182,9 +183,8 @@ def _by_minors(x):
     return out
 
 
-def _cofactors(x: Any, determinant: Any) -> Any:
-    """The transposed adjugate. Of small matrices by minors, which are exact where they can be."""
-    raise TypeError("for compiled code")
+_cofactors = for_compiled_code("cofactors", "x, determinant")
+"""The transposed adjugate. Of small matrices by minors, which are exact where they can be."""
 
 
 @overload(_cofactors, jit_options=CALLED)

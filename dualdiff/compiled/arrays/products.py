@@ -18,6 +18,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+from ...generated import function_from
 from ..dual.layout import new_array
 from ..dual.types import DualType, is_dual, level_of
 from ..numba_internals import cpu_target
@@ -37,7 +38,7 @@ from .loops import (
     values_of,
     values_view,
 )
-from .teaching import bare, compiled, function_from, implements
+from .teaching import bare, compiled, implements
 
 # --- values and lanes -----------------------------------------------------------------------
 
@@ -87,7 +88,7 @@ def text_of_values(name: str, active: bool) -> str:
 def written(text: Sequence[str], **more: Any) -> Any:
     """A function of a and b for Numba. As text it is one function: each that it would call takes as long to compile."""
     body = "".join(f"    {line}\n" for line in text)
-    return function_from(f"def on_arrays(a, b):\n{body}", "on_arrays", {**_CALLED, **more})
+    return function_from(f"def on_arrays(a, b):\n{body}", {**_CALLED, **more})
 
 
 # --- products -------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ import numpy as np
 from numba import types
 from numba.extending import overload, overload_method
 
+from ...generated import for_compiled_code, function_from
 from ..dual.layout import new_array
 from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of
 from .loops import applies, assign, copied, element, elementwise, flat, is_dual_array, is_numeric, line, teach
-from .teaching import bare, common, compiled, function_from, implements, is_none
+from .teaching import bare, common, compiled, implements, is_none
 
 # --- what looks at the values alone ---------------------------------------------------------
 
@@ -34,10 +35,10 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
                 argument = f"bare({name})" if is_numeric(t) else name
                 given.append(argument if len(given) == names.index(name) else f"{name}={argument}")
         text = f"def on_values({parameters}):\n    return function({', '.join(given)})"
-        return function_from(text, "on_values", scope)
+        return function_from(text, scope)
 
     scope = {"function": function, "bare": bare, "write": write}
-    typed = function_from(f"def typed({parameters}):\n    return write({', '.join(names)})", "typed", scope)
+    typed = function_from(f"def typed({parameters}):\n    return write({', '.join(names)})", scope)
     implements(function, method=method, prefer_literal=True)(typed)
 
 
@@ -109,8 +110,7 @@ def _partition(a, kth):
     return on_lines
 
 
-def _chosen(condition: Any, x: Any, y: Any) -> Any:
-    raise TypeError("for compiled code")
+_chosen = for_compiled_code("chosen", "condition, x, y")
 
 
 @overload(_chosen, jit_options=OPTIONS)
@@ -145,7 +145,7 @@ def _clip(a, a_min, a_max, out=None):
     clipped = clipped if is_none(a_max) else f"np.minimum({clipped}, a_max)"
     lines = f"return {clipped}" if is_none(out) else f"assign(out, {clipped})\n    return out"
     text = f"def between(a, a_min, a_max, out=None):\n    {lines}"
-    return function_from(text, "between", {"np": np, "assign": assign})
+    return function_from(text, {"np": np, "assign": assign})
 
 
 @compiled

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from ...generated import function_from
 from ..dual.layout import new_array
 from ..dual.types import is_number, level_of
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric
 from .reductions import OVER_ROWS, median_of
-from .teaching import compiled, function_from, implements, is_none
+from .teaching import compiled, implements, is_none
 
 # --- without NaN ----------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ def _cov(m, y=None, rowvar=True, bias=False, ddof=None):
     text = f"return _covariance({joined}, {'1 - bias' if is_none(ddof) else 'ddof'}){number}"
     scope = {"np": np, "expanded": expanded, "_covariance": _covariance}
     return function_from(
-        f"def on_arrays(m, y=None, rowvar=True, bias=False, ddof=None):\n    {text}", "on_arrays", scope
+        f"def on_arrays(m, y=None, rowvar=True, bias=False, ddof=None):\n    {text}", scope
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from numba import njit, types
 from numba.extending import overload, overload_method
 
+from ...generated import for_compiled_code
 from ..dual.arithmetic import value
 from ..dual.types import CALLED, DualArrayType, is_dual
 from ..numba_internals import cpu_target
@@ -45,13 +46,6 @@ def common(*elements: Any) -> types.TypeRef:
     return types.TypeRef(cpu_target.typing_context.unify_types(*elements))
 
 
-def function_from(text: str, name: str, scope: dict[str, Any]) -> Any:
-    """The function of this name that a text defines."""
-    scope = dict(scope)
-    exec(text, scope)
-    return scope[name]
-
-
 @compiled
 def checked_axis(axis, ndim):
     """The axis, counted from the first."""
@@ -60,9 +54,8 @@ def checked_axis(axis, ndim):
     return axis + ndim if axis < 0 else axis
 
 
-def bare(x: Any) -> Any:
-    """The plain numbers in an argument, without tangents of any level."""
-    raise TypeError("bare is for compiled code")
+bare = for_compiled_code("bare", "x")
+"""The plain numbers in an argument, without tangents of any level."""
 
 
 @overload(bare, jit_options=CALLED)

@@ -16,8 +16,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ...generated import for_compiled_code
 from ..dual.arithmetic import value_at
-from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat
+from ..dual.elements import BORROWING, base_type, get_flat, put_flat
 from ..dual.layout import VALUE, make, new_array, packed, parts, unpacked
 from ..dual.types import OPTIONS, SCALARS, DualType
 from ..llvm.linking import Apart

@@ -16,6 +16,7 @@ from typing import Any
 from numba import types
 
 from ...calls.trees import flat, mapped
+from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type
 from ..dual.types import is_dual, is_number
@@ -99,9 +100,7 @@ class Loop:
 
     def function(self) -> Any:
         """The loop as a Python function, to be compiled."""
-        scope = {**HELPERS, **self.scope}
-        exec(compile(self.text, "<dualdiff batch>", "exec"), scope)
-        return scope["kernel"]
+        return function_from(self.text, {**HELPERS, **self.scope})
 
 
 def _kernel(n_arguments: int, n_results: int, lines: Sequence[str]) -> str:
@@ -247,8 +246,7 @@ class Numbers:
         lines = ["bad = False", "for i in range(n * STRIDE):", *("    " + line for line in body), "return bad"]
         scope = {**HELPERS, "f": self.f, "STRIDE": STRIDE}
         text = _function("loop", parameters, lines).replace("LEVEL", str(self.level))
-        exec(compile(text, "<dualdiff loop>", "exec"), scope)
-        return scope["loop"]
+        return function_from(text, scope)
 
     def _argument(self, i: int) -> str:
         argument = self.arguments[i]

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ...generated import for_compiled_code
 from ..numba_internals import arrayobj
 from .layout import new_array
 from .types import OPTIONS, DualType
@@ -23,13 +22,6 @@ def base_type(x: types.Type) -> types.Type:
     """The type of the numbers in an argument, integers being floats."""
     element = x.dtype if isinstance(x, types.Array) else x
     return element if isinstance(element, (types.Float, DualType)) else types.float64
-
-
-def for_compiled_code(name: str, parameters: str) -> Any:
-    """A function that only Numba knows."""
-    scope: dict[str, Any] = {}
-    exec(f"def {name}({parameters}):\n    raise TypeError('{name} is for compiled code')", scope)
-    return scope[name]
 
 
 fill = for_compiled_code("fill", "duals, x")

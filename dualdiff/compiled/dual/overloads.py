@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import models, overload, overload_method, register_model
 
+from ...generated import for_compiled_code
 from ...rules import special
 from ...rules.function import NUMBA_TYPES, AlsoCompiled, Function
 from ...rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
@@ -311,8 +312,7 @@ def _teach_extremum(builtin: Any, function: Any, second_wins: Any) -> None:
     # the derivative at a tie is the average
     by_a, by_b = map(compiled_partial, RULES[function].partials)  # constants: 0, 1/2 or 1
 
-    def pick(a, b):
-        raise TypeError("pick is for compiled code")
+    pick = for_compiled_code("pick", "a, b")
 
     @overload(pick, jit_options=OPTIONS)
     def _pick(a, b):

@@ -12,6 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from ...generated import for_compiled_code, function_from
 from ..arrays.joining import array
 from ..dual.elements import fill
 from ..dual.layout import new_array
@@ -189,16 +190,13 @@ def _dual_among(argtypes: Any) -> DualType | None:
 def _promoter(dual: DualType) -> Any:
     """A function for compiled code that turns a container of floats into one of duals; other values stay."""
 
-    def promote(made):
-        raise TypeError("promote is for compiled code")
+    promote = for_compiled_code("promote", "made")
 
     @overload(promote, jit_options=OPTIONS)
     def implementation(made):
         if isinstance(made, types.BaseTuple) and len(made.types) > 0 and not isinstance(made, types.BaseNamedTuple):
-            scope = {"promote": promote}
             cells = "".join(f"promote(made[{i}]), " for i in range(len(made.types)))
-            exec(f"def on_tuple(made):\n    return ({cells})", scope)
-            return scope["on_tuple"]
+            return function_from(f"def on_tuple(made):\n    return ({cells})", {"promote": promote})
         element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
         if element is None or (element == made.dtype and not _is_foreign_array(made)):
             return lambda made: made
@@ -228,8 +226,7 @@ def _promoter(dual: DualType) -> Any:
 def _lifter(dual: DualType) -> Any:
     """A function for compiled code that turns a float into a dual; other values stay."""
 
-    def lift(number):
-        raise TypeError("lift is for compiled code")
+    lift = for_compiled_code("lift", "number")
 
     @overload(lift, jit_options=OPTIONS)
     def implementation(number):

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ...generated import function_from
 from ..dual.types import is_number
 from ..numba_internals import cgutils
 
@@ -31,9 +32,8 @@ def callback(name: str, n: int) -> Any:
     Its result has the type of ``like``.
     """
     listed = "".join(f"a{i}, " for i in range(n))
-    scope = {"call": _call, "name": name}
-    exec(f"def called(typingctx, like, {listed}):\n    return call(name, like, ({listed}))\n", scope)
-    return intrinsic(scope["called"])
+    text = f"def called(typingctx, like, {listed}):\n    return call(name, like, ({listed}))\n"
+    return intrinsic(function_from(text, {"call": _call, "name": name}))
 
 
 def _call_back(name: str, *args: Any) -> Any:

@@ -17,8 +17,9 @@ from numba import njit, types
 from numba.extending import intrinsic, overload
 
 from ...calls.arguments import physical_memory
+from ...generated import for_compiled_code, function_from
 from ..dual.arithmetic import is_at_level, kind_of, result_base, tangent_at, value, value_at
-from ..dual.elements import BORROWING, base_type, for_compiled_code, get_flat, put_flat, within
+from ..dual.elements import BORROWING, base_type, get_flat, put_flat, within
 from ..dual.layout import new_array, parts, unpacked
 from ..dual.types import OPTIONS, TangentsType, is_array, is_dual, is_number
 from ..numba_internals import TypingError, arrayobj
@@ -225,9 +226,7 @@ def _teach_structure(function: Any, on_number: Any, element_type: Any) -> None:
         if isinstance(y, types.BaseTuple):
             # Numba has no comprehension over a tuple of several types: written out
             cells = "".join(f"{name}(y[{i}], x), " for i in range(len(y.types)))
-            scope = {name: function}
-            exec(f"def on_tuple(y, x):\n    return ({cells})", scope)
-            return scope["on_tuple"]
+            return function_from(f"def on_tuple(y, x):\n    return ({cells})", {name: function})
         if isinstance(y, (types.List, types.ListType)):
             return lambda y, x: [function(cell, x) for cell in y]
         raise TypingError(f"the derivative of a result of type {y} is not defined")
@@ -278,9 +277,7 @@ def _nan_among(y: Any) -> Any:
         return lambda y: y != y
     if isinstance(y, types.BaseTuple):
         cells = " or ".join(f"any_nan(y[{i}])" for i in range(len(y.types))) or "False"
-        scope = {"any_nan": any_nan}
-        exec(f"def on_tuple(y):\n    return {cells}", scope)
-        return scope["on_tuple"]
+        return function_from(f"def on_tuple(y):\n    return {cells}", {"any_nan": any_nan})
 
     if isinstance(y, types.Array) and y.layout == "C":
 

@@ -13,6 +13,7 @@ from numba.extending import overload
 
 from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_any
+from ...generated import function_from
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ViewType, is_dual, is_number
 from ..numba_internals import OmittedArg, TypingError
@@ -101,9 +102,8 @@ class CompiledTransform(Driver):
         """A function with the parameters, defaults, name and docstring of f."""
         stub = self.stub([f"a{i}" for i in range(len(parameters))])
         listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters)
-        scope: dict[str, Any] = {"_stub": stub}
-        exec(f"def entry({listed}):\n    return _stub({', '.join(self.names)})\n", scope)
-        entry: Any = functools.update_wrapper(scope["entry"], self._f.py_func, updated=())
+        text = f"def entry({listed}):\n    return _stub({', '.join(self.names)})\n"
+        entry: Any = functools.update_wrapper(function_from(text, {"_stub": stub}), self._f.py_func, updated=())
         entry.__defaults__ = self._f.py_func.__defaults__
         return entry
 
@@ -222,9 +222,8 @@ class CompiledJvp(Driver):
         self.clone = _clone_of(f)
         names = [f"a{i}" for i in range(2 * n)]
         listed = ", ".join(names)
-        scope: dict[str, Any] = {"_stub": self.stub(names)}
-        exec(f"def jvp({listed}):\n    return _stub({listed})\n", scope)
-        super().__init__(scope["jvp"])
+        text = f"def jvp({listed}):\n    return _stub({listed})\n"
+        super().__init__(function_from(text, {"_stub": self.stub(names)}))
 
     @property
     def request(self) -> tuple[Any, ...]:
@@ -275,9 +274,8 @@ def type_of_jvp(jvp: Any) -> Any:
             if isinstance(primals.types[i], types.Array)
         )
         listed = ", ".join([f"primals[{i}]" for i in numbers] + [f"tangents[{i}]" for i in numbers])
-        scope = {"driver": compiled_jvp(f.dispatcher, len(numbers))}
-        exec(f"def called(f, primals, tangents):\n{checks}    return driver({listed})\n", scope)
-        return scope["called"]
+        text = f"def called(f, primals, tangents):\n{checks}    return driver({listed})\n"
+        return function_from(text, {"driver": compiled_jvp(f.dispatcher, len(numbers))})
 
     return type_of_function(jvp)
 
@@ -291,8 +289,7 @@ def returning(f: Any, out: int) -> Any:
         raise ValueError(f"{f.__name__} has {len(names)} arguments, so out_argnum cannot be {out}")
     listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in signature.parameters.values())
     passed = ", ".join("_result" if i == out % len(names) else name for i, name in enumerate(names))
-    scope: dict[str, Any] = {"_f": f}
-    exec(f"def entry({listed}):\n    _result = {names[out]}.copy()\n    _f({passed})\n    return _result\n", scope)
-    entry: Any = functools.update_wrapper(scope["entry"], f.py_func, updated=())
+    text = f"def entry({listed}):\n    _result = {names[out]}.copy()\n    _f({passed})\n    return _result\n"
+    entry: Any = functools.update_wrapper(function_from(text, {"_f": f}), f.py_func, updated=())
     entry.__defaults__ = f.py_func.__defaults__
     return njit(entry)

@@ -12,6 +12,7 @@ from numba.extending import overload
 
 from ...dual.batch import is_masked
 from ...errors import CompilationError
+from ...generated import for_compiled_code, function_from
 from ..arrays.joining import ndim_of
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
 from ..llvm import cache
@@ -20,7 +21,7 @@ from ..pipeline.clone import EntryCompiler
 from ..pipeline.diagnostics import explained, readable
 from .callback import CALLBACKS, callback, can_be_passed
 from .collecting import is_structure
-from .source import function_from
+from .source import HELPERS
 
 REFUSALS: dict[str, Exception] = {}
 """What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
@@ -33,12 +34,11 @@ def is_compiled(f: Any) -> bool:
 
 def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any]) -> Any:
     """A function for compiled code whose text is written, by ``write``, for the argument types that it meets."""
-    scope: dict[str, Any] = {"write": write}
     listed = ", ".join(parameters)
-    exec(f"def stub({listed}):\n    raise TypeError('for compiled code')\n", scope)
-    exec(f"def typed({listed}):\n    return write(({''.join(p + ', ' for p in parameters)}))\n", scope)
-    overload(scope["stub"], jit_options=OPTIONS)(scope["typed"])
-    return scope["stub"]
+    stub = for_compiled_code("stub", listed)
+    typed = f"def typed({listed}):\n    return write(({''.join(p + ', ' for p in parameters)}))\n"
+    overload(stub, jit_options=OPTIONS)(function_from(typed, {"write": write}))
+    return stub
 
 
 # --- dispatchers ----------------------------------------------------------------------------
@@ -110,10 +110,10 @@ class Driver(CPUDispatcher):
     def stub(self, names: Sequence[str]) -> Any:
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
-        scope: dict[str, Any] = {"strict": _stub(names, self._written), "wide": _stub(names, self._written_wide)}
-        exec(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
-        exec(f"def long({listed}):\n    return wide({listed})\n", scope)
-        self._again, self._long = njit(**CALLED)(scope["again"]), njit(**CALLED)(scope["long"])
+        scope = {"strict": _stub(names, self._written), "wide": _stub(names, self._written_wide)}
+        again = function_from(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
+        long = function_from(f"def long({listed}):\n    return wide({listed})\n", scope)
+        self._again, self._long = njit(**CALLED)(again), njit(**CALLED)(long)
         return _stub(names, self._for_compiled_code)
 
     def _for_compiled_code(self, argtypes: Sequence[types.Type]) -> Any:
@@ -128,7 +128,7 @@ class Driver(CPUDispatcher):
     def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
         scope = {"f": self.clone, "again": again, "long": self._long, **self.scope(argtypes, again is None)}
-        return function_from(self.text(argtypes, again is None, wide), scope)
+        return function_from(self.text(argtypes, again is None, wide), {**HELPERS, **scope})
 
     def _written_wide(self, argtypes: Sequence[types.Type]) -> Any:
         return self._written(argtypes, self._again, wide=True)
@@ -233,10 +233,9 @@ def is_strict(argtypes: Sequence[types.Type]) -> bool:
 def object_mode(function: Callable[..., Any], n: int) -> Any:
     """What Numba's dispatch can call to get back to Python: ``function``, in object mode."""
     listed = ", ".join(f"a{i}" for i in range(n))
-    scope: dict[str, Any] = {"function": function}
-    exec(f"def back({listed}):\n    return function({listed})\n", scope)
+    back = function_from(f"def back({listed}):\n    return function({listed})\n", {"function": function})
     signature = (types.pyobject,) * n
-    dispatcher = jit(forceobj=True, looplift=False)(scope["back"])
+    dispatcher = jit(forceobj=True, looplift=False)(back)
     dispatcher.compile(signature)
     return dispatcher.overloads[signature].entry_point
 

@@ -18,8 +18,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ...generated import for_compiled_code
 from ..dual.arithmetic import splat
-from ..dual.elements import BORROWING, base_type, fill, for_compiled_code, within
+from ..dual.elements import BORROWING, base_type, fill, within
 from ..dual.layout import ALIGNMENT, TANGENTS, constant, make, new_array, packed, parts
 from ..dual.types import LANES, OPTIONS, SCALARS, DualType, TangentsType, array_of, is_array, is_dual, level_of
 from ..numba_internals import arrayobj, cgutils

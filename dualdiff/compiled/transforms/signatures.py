@@ -9,6 +9,8 @@ from typing import Any
 
 from numba import njit
 
+from ...generated import function_from
+
 
 def parameters(signature: inspect.Signature, leading: int = 0) -> tuple[list[str], str]:
     """The parameters of a function from a place on, as written in a definition and in a call."""
@@ -28,6 +30,5 @@ def compiled_like(entry: Any, f: Any) -> Any:
 def with_leading(f: Any, names: Sequence[str]) -> Any:
     """``f`` with parameters that it does not use in front of its own."""
     own, passed = parameters(inspect.signature(f.py_func))
-    scope: dict[str, Any] = {"_f": f}
-    exec(f"def entry({', '.join([*names, *own])}):\n    return _f({passed})\n", scope)
-    return compiled_like(scope["entry"], f)
+    text = f"def entry({', '.join([*names, *own])}):\n    return _f({passed})\n"
+    return compiled_like(function_from(text, {"_f": f}), f)

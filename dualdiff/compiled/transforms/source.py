@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from numba import types
 
@@ -199,10 +198,3 @@ class Text:
 
     def function(self, *lines: str) -> str:
         return f"def driver({', '.join(self.names)}):\n" + "".join(f"    {line}\n" for line in lines)
-
-
-def function_from(text: str, scope: dict[str, Any]) -> Any:
-    """The driver of this text."""
-    scope = {**HELPERS, **scope}
-    exec(compile(text, "<dualdiff driver>", "exec"), scope)
-    return scope["driver"]

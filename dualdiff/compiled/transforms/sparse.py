@@ -14,9 +14,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ...generated import for_compiled_code, function_from
 from ..arrays.joining import ndim_of
 from ..dual.arithmetic import is_at_level, result_base, splat
-from ..dual.elements import BORROWING, for_compiled_code, get_flat, put_flat
+from ..dual.elements import BORROWING, get_flat, put_flat
 from ..dual.layout import TANGENTS, make, new_array, packed
 from ..dual.types import OPTIONS, TangentsType, array_of, is_number
 from ..numba_internals import arrayobj, cgutils
@@ -189,8 +190,8 @@ def with_passes(entries: CompiledEntries, passes: Sequence[Any]) -> Any:
     """The entries as a function with the parameters of f, for ``@njit`` code."""
     own, passed = parameters(inspect.signature(entries.py_func), entries.leading)
     scope: dict[str, Any] = {"_entries": entries, **dict(zip(PASSES, (*passes, None), strict=True))}
-    exec(f"def entry({', '.join(own)}):\n    return _entries({', '.join(PASSES)}, {passed})\n", scope)
-    return compiled_like(scope["entry"], entries)
+    text = f"def entry({', '.join(own)}):\n    return _entries({', '.join(PASSES)}, {passed})\n"
+    return compiled_like(function_from(text, scope), entries)
 
 
 def type_of_function(f: Any) -> types.Type:

@@ -10,12 +10,11 @@ seeded in each pass: the tangents of an element, 1 in one lane, are cut out of a
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 from numba import types
 from numba.extending import intrinsic, models, overload, overload_attribute, register_model
 
-from ..dual.elements import for_compiled_code
+from ...generated import for_compiled_code, function_from
 from ..dual.types import OPTIONS, ViewType
 from ..numba_internals import arrayobj, cgutils
 from .seeding import dual_type, seed, unit
@@ -135,9 +134,7 @@ def _shape(x):
 @overload_attribute(ViewType, "size", jit_options=OPTIONS)
 def _size(x):
     text = "def size(x):\n    return " + " * ".join(["1", *(f"x.shape[{k}]" for k in range(x.ndim))]) + "\n"
-    scope: dict[str, Any] = {}
-    exec(text, scope)
-    return scope["size"]
+    return function_from(text, {})
 
 
 @overload_attribute(ViewType, "ndim", jit_options=OPTIONS)
