@@ -135,6 +135,34 @@ MATRIX: dict[str, Callable[[Any], Any]] = {
     "nansum": lambda x: np.nansum(np.where(mask, x, np.nan), axis=0),
     "nanmean": lambda x: np.nanmean(np.where(mask, x, np.nan)),
     "nan_to_num": lambda x: np.nan_to_num(np.where(mask, x, np.nan), nan=2.0),
+    "nanprod": lambda x: np.nanprod(np.where(mask, x, np.nan), axis=1),
+    "nanvar": lambda x: np.nanvar(np.where(mask, x, np.nan), axis=0, ddof=1),
+    "nanstd": lambda x: np.nanstd(np.where(mask, x, np.nan)),
+    "nanmax": lambda x: np.nanmax(np.where(mask, x, np.nan), axis=1, keepdims=True),
+    "nanmin": lambda x: np.nanmin(np.where(mask, x, np.nan)),
+    "nanmedian": lambda x: np.nanmedian(np.where(mask, x, np.nan), axis=1),
+    "nancumsum": lambda x: np.nancumsum(np.where(mask, x, np.nan)),
+    "nancumprod": lambda x: np.nancumprod(np.where(mask, x, np.nan)),
+    "percentile": lambda x: np.percentile(x, 30),
+    "percentile 0": lambda x: np.percentile(x, [0, 25, 60, 100], axis=0),
+    "percentile keepdims": lambda x: np.percentile(x, 41.5, axis=1, keepdims=True),
+    "quantile": lambda x: np.quantile(x, np.array([[0.1, 0.5], [0.3, 0.9]]), axis=(0, 1)),
+    "nanpercentile": lambda x: np.nanpercentile(np.where(mask, x, np.nan), 70, axis=1),
+    "nanquantile": lambda x: np.nanquantile(np.where(mask, x, np.nan), [0.2, 0.8]),
+    "cov": np.cov,
+    "cov of columns": lambda x: np.cov(x, rowvar=False, ddof=0),
+    "cov of one": lambda x: np.cov(x[0]),
+    "cov of two": lambda x: np.cov(x[0], matrix[:, 1], bias=True),
+    "corrcoef": np.corrcoef,
+    "ediff1d": lambda x: np.ediff1d(x, to_end=x[0], to_begin=1.0),
+    "unwrap": lambda x: np.unwrap(4 * x, axis=0),
+    "unique": lambda x: np.unique(np.concatenate([x, x[:1]])),
+    "partition": lambda x: np.partition(x, 2, axis=0),
+    "extract": lambda x: np.extract(x > 0, x * x),
+    "vander": lambda x: np.vander(x[0], 4),
+    "vander increasing": lambda x: np.vander(x[0], increasing=True),
+    "logspace": lambda x: np.logspace(x[0, 0], 2 * x[1, 1], 5),
+    "geomspace": lambda x: np.geomspace(x[0, 0] ** 2 + 1, 20.0, 5),
     "trapezoid": trapezoid,
     "trapezoid x": lambda x: trapezoid(x, weights.cumsum(), axis=1),
     "trapezoid by x": lambda x: trapezoid(matrix.T, x),
@@ -191,7 +219,41 @@ MATRIX: dict[str, Callable[[Any], Any]] = {
     "all": np.all,
     "shape": lambda x: np.array(np.shape(x)),
     "isclose": lambda x: np.isclose(x, 0.3),
+    "allclose": lambda x: np.allclose(x, x + 1e-12),
+    "array_equal": lambda x: np.array_equal(x, x.copy()),
+    "array_equiv": lambda x: np.array_equiv(x, x[:1]),
+    "isneginf, isposinf": lambda x: np.isneginf(x) | np.isposinf(x),
+    "iscomplexobj, isrealobj": lambda x: np.array([np.iscomplexobj(x), np.isrealobj(x), np.shares_memory(x, x)]),
+    "imag": np.imag,
+    "result_type": lambda x: np.array(np.result_type(x, np.float32) == np.result_type(x, x)),
+    "nanargmax, nanargmin": lambda x: np.nanargmax(x, axis=0) + np.nanargmin(x, axis=0),
+    "argpartition": lambda x: np.sort(np.argpartition(x, 2, axis=0)[:2], axis=0),
+    "argwhere": lambda x: np.argwhere(x > 0),
+    "flatnonzero": lambda x: np.flatnonzero(np.maximum(x, 0.0)),
+    "lexsort": lambda x: np.lexsort((x[0], x[1])),
+    "digitize": lambda x: np.digitize(x, knots),
+    "histogram": lambda x: np.histogram(x, knots)[0],
+    "matrix_rank": lambda x: np.array(np.linalg.matrix_rank(x)),
+    "amin": np.amin,
+    "around": lambda x: np.around(x, 2),
+    "atleast": lambda x: np.atleast_1d(x[0, 0]) * np.atleast_2d(x[0]),
+    "bincount": lambda x: np.bincount([1, 0, 3, 1], x[0]),
+    "conjugate": np.conjugate,
+    "divmod": lambda x: np.divmod(x, 0.7)[1],
+    "ldexp": lambda x: np.ldexp(x, 3),
+    "modf": lambda x: np.modf(x)[0],
+    "matmul by name": lambda x: np.matmul(x, matrix),
+    "fill_diagonal": lambda x: [y := x.copy(), np.fill_diagonal(y, x[0, 1])][0],
+    "dsplit": lambda x: np.dsplit(x[..., None] * weights[:2], 2),
 }
+
+if hasattr(np, "matrix_transpose"):  # NumPy 2
+    MATRIX["matrix_transpose"] = lambda x: np.matrix_transpose(x)
+if hasattr(np, "vecdot"):
+    MATRIX["vecdot"] = lambda x: np.vecdot(x, x[0])
+if hasattr(np, "matvec"):
+    MATRIX["matvec"] = lambda x: np.matvec(x, weights)
+    MATRIX["vecmat"] = lambda x: np.vecmat(x[:, 0], x)
 
 by_name = pytest.mark.parametrize("name", MATRIX)
 
@@ -297,10 +359,17 @@ def test_without_tangents(name: str) -> None:
 LISTS = ("broadcast_arrays", "split", "array_split", "hsplit", "vsplit", "nonzero")
 
 
+@pytest.mark.filterwarnings("ignore:.*row_stack.*:DeprecationWarning")
+def test_row_stack_is_vstack() -> None:
+    x = DualArray([1.0, 2.0], [[1.0, 0.0]])
+    stack = getattr(np, "row_stack", np.vstack)
+    np.testing.assert_array_equal(stack([x, x]).tangents, np.vstack([x, x]).tangents)
+
+
 def test_unsupported_function_is_named() -> None:
     x = DualArray([1.0, 2.0], [[1.0, 0.0]])
-    with pytest.raises(TypeError, match="unwrap is not supported"):
-        np.unwrap(x)
+    with pytest.raises(TypeError, match="gradient is not supported"):
+        np.gradient(x)
     with pytest.raises(TypeError, match="does not become int64"):
         np.sum(x, dtype=int)
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "dualdiff"
 # From the ground up. A folder imports only from folders above it in this list, and a file only from files above it in
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.
 FOLDERS: dict[str, list[str]] = {
-    "rules": ["function", "special", "table", "chain"],
+    "rules": ["function", "special", "table", "chain", "array_functions"],
     "dual": ["nesting", "other_numbers", "number", "batch", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "cache"],
@@ -46,7 +46,18 @@ FOLDERS: dict[str, list[str]] = {
     ],
     "compiled.batches": ["samples", "rows", "source", "batch", "elementwise"],
     "compiled": [],
-    "arrays": ["kernels", "methods", "registry", "dual_array", "ufuncs", "linear", "composed", "linalg", "reductions"],
+    "arrays": [
+        "kernels",
+        "methods",
+        "registry",
+        "dual_array",
+        "ufuncs",
+        "linear",
+        "composed",
+        "linalg",
+        "reductions",
+        "statistics",
+    ],
     "transforms": ["uniform", "colouring", "interpreted", "dense", "sparse", "vmap"],
     "training": [
         "checks",

@@ -13,6 +13,7 @@ def _load() -> None:
     from . import linalg as linalg
     from . import linear as linear
     from . import reductions as reductions
+    from . import statistics as statistics
     from . import ufuncs as ufuncs
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..dual.batch import _array, as_batch, cast, made, operand, plain, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, _dual
+from ..rules.array_functions import of_kind
 from .dual_array import DualArray
 from .linear import Function, batch, merged_last, takes_dtype
 from .registry import implements
@@ -53,6 +54,10 @@ def below(x: Any, level: int) -> Any:
     if isinstance(x, (list, tuple)):
         return type(x)(below(item, level) for item in x)
     return x._values if isinstance(x, DualArray) and x._level == level else x
+
+
+for _function, _entry in of_kind("composed").items():
+    composed(_function)(_entry.definition)  # type: ignore[arg-type]
 
 
 @composed(np.var)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
+from ..rules.array_functions import of_kind
 from .dual_array import DualArray
 from .registry import FUNCTIONS, implements
 from .ufuncs import COMPOSED, of_one_type, scaled
@@ -121,30 +122,35 @@ def _flattening(function: Function) -> Function:
     return on_lanes
 
 
-linear(np.sum, _sum)
-linear(np.mean, _mean)
-linear(np.cumsum, lambda t, axis=None: np.cumsum(*_row(t, axis)))
-_differences = linear(np.diff, lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)))
-linear(np.trace, lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))))
-linear(np.diagonal, lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))))
-takes_dtype(np.sum, np.mean, np.cumsum, np.trace)
-linear(np.transpose, _transpose)
-linear(np.swapaxes, lambda t, axis1, axis2: np.swapaxes(t, *_after_lanes((axis1, axis2))))
-linear(np.moveaxis, lambda t, source, destination: np.moveaxis(t, _after_lanes(source), _after_lanes(destination)))
-linear(np.squeeze, _squeeze)
-linear(np.expand_dims, lambda t, axis: np.expand_dims(t, _after_lanes(axis)))
-linear(np.take, _flattening(np.take))
-linear(np.repeat, _flattening(np.repeat))
-linear(np.delete, _flattening(np.delete))
-linear(np.take_along_axis, lambda t, indices, axis=-1: _flattening(np.take_along_axis)(t, indices[None], axis))
-linear(np.roll, _roll)
-linear(np.flip, lambda t, axis=None: np.flip(t, _axes(t, axis)))
-linear(np.flipud, lambda t: t[:, ::-1])
-linear(np.fliplr, lambda t: t[:, :, ::-1])
-for _function in (np.tile, np.diag, np.tril, np.triu, np.rot90):
-    linear(_function)
+ON_LANES: dict[Any, Function] = {
+    np.sum: _sum,
+    np.mean: _mean,
+    np.cumsum: lambda t, axis=None: np.cumsum(*_row(t, axis)),
+    np.diff: lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)),
+    np.trace: lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))),
+    np.diagonal: lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))),
+    np.transpose: _transpose,
+    np.swapaxes: lambda t, axis1, axis2: np.swapaxes(t, *_after_lanes((axis1, axis2))),
+    np.moveaxis: lambda t, source, destination: np.moveaxis(t, _after_lanes(source), _after_lanes(destination)),
+    np.squeeze: _squeeze,
+    np.expand_dims: lambda t, axis: np.expand_dims(t, _after_lanes(axis)),
+    np.take: _flattening(np.take),
+    np.repeat: _flattening(np.repeat),
+    np.delete: _flattening(np.delete),
+    np.take_along_axis: lambda t, indices, axis=-1: _flattening(np.take_along_axis)(t, indices[None], axis),
+    np.roll: _roll,
+    np.flip: lambda t, axis=None: np.flip(t, _axes(t, axis)),
+    np.flipud: lambda t: t[:, ::-1],
+    np.fliplr: lambda t: t[:, :, ::-1],
+}
+"""Linear functions on the tangents, whose first axis are the lanes: all at once, where that can be said."""
 if hasattr(np, "matrix_transpose"):  # NumPy 2
-    linear(np.matrix_transpose, lambda t: np.swapaxes(t, -1, -2))
+    ON_LANES[np.matrix_transpose] = lambda t: np.swapaxes(t, -1, -2)
+
+for _function in of_kind("moves", "linear"):
+    linear(_function, ON_LANES.get(_function))
+takes_dtype(np.sum, np.mean, np.cumsum, np.trace)
+_differences = FUNCTIONS[np.diff]
 
 
 @implements(np.diff)
@@ -274,7 +280,7 @@ def _joining(function: Function) -> None:
         return jointly(lambda *parts: function(parts, *args, **kwargs), *arrays)
 
 
-for _function in (np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, getattr(np, "row_stack", np.vstack)):
+for _function in of_kind("jointly"):
     _joining(_function)
 
 
@@ -354,8 +360,11 @@ def _product(function: Function) -> None:
         return product(lambda a, b: function(a, b, *args, **kwargs), a, b)
 
 
-for _function in (np.inner, np.tensordot, np.kron, np.cross, np.convolve, np.correlate):
-    _product(_function)
+for _function in of_kind("product"):
+    if isinstance(_function, np.ufunc):
+        COMPOSED[_function] = functools.partial(product, _function)
+    else:
+        _product(_function)
 
 
 @implements(np.einsum)
@@ -423,8 +432,3 @@ def _lanes_right(u: Any, tangents: Any) -> Any:
 
 
 COMPOSED[np.matmul] = _matmul
-if hasattr(np, "vecdot"):  # NumPy 2
-    COMPOSED[np.vecdot] = lambda a, b: np.sum(operand(a) * operand(b), axis=-1)
-if hasattr(np, "matvec"):
-    COMPOSED[np.matvec] = lambda a, b: np.matmul(operand(a), operand(b)[..., None])[..., 0]
-    COMPOSED[np.vecmat] = lambda a, b: np.matmul(operand(a)[..., None, :], operand(b))[..., 0, :]

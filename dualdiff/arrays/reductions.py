@@ -10,6 +10,7 @@ import numpy as np
 from ..dual.batch import _array, made, operand, plain, promoted, union
 from ..dual.logsumexp import logsumexp, shift
 from ..dual.nesting import level_of
+from ..rules.array_functions import of_kind
 from .dual_array import DualArray
 from .linear import _after_lanes, batch, merged_last, takes_dtype
 from .registry import FUNCTIONS, implements
@@ -144,12 +145,7 @@ def value_only(function: Any) -> None:
         return function(*map(_bare, args), **{name: _bare(x) for name, x in kwargs.items()})
 
 
-for _function in (
-    *(np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.count_nonzero, np.nonzero),
-    *(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort, np.argwhere),
-    *(np.searchsorted, np.digitize, np.histogram, np.flatnonzero, np.isneginf, np.isposinf),
-    *(np.shape, np.size, np.ndim, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory),
-):
+for _function in of_kind("values"):
     value_only(_function)
 
 

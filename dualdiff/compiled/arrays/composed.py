@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,26 @@ from numba import types
 from numba.extending import overload_attribute, overload_method
 
 from ...generated import function_from
+from ...rules.array_functions import of_kind
 from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
 from ..numba_internals import TypingError
 from .joining import elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .teaching import bare, common, compiled, implements, is_none
+
+# --- functions of the table -----------------------------------------------------------------
+
+
+def _teach_composed(function: Any, definition: Any) -> None:
+    parameters = str(inspect.signature(definition))[1:-1]
+    names = ", ".join(inspect.signature(definition).parameters)
+    text = f"def typed({parameters}):\n    return definition if any(map(level_of, ({names},))) else None\n"
+    implements(function)(function_from(text, {"definition": definition, "level_of": level_of}))
+
+
+for _function, _entry in of_kind("composed").items():
+    _teach_composed(_function, _entry.definition)
 
 # --- both results of a division -------------------------------------------------------------
 
@@ -66,26 +81,6 @@ def _cross(a, b):
         return out
 
     return of_rows
-
-
-@implements(np.vander)
-def _vander(x, N=None, increasing=False):  # noqa: N803 (NumPy's name)
-    if not (is_dual_array(x) and x.ndim == 1):
-        return None
-    result, square = types.TypeRef(x.dtype), is_none(N)
-
-    def of_vector(x, N=None, increasing=False):  # noqa: N803
-        n = x.size if square else N
-        if n < 0:
-            raise ValueError("Negative dimensions are not allowed")
-        out = new_array((x.size, n), result)
-        for i in range(x.size):
-            for j in range(n):
-                k, last = (j, j - 1) if increasing else (n - 1 - j, n - j)
-                out[i, k] = 1.0 if j == 0 else x[i] * out[i, last]
-        return out
-
-    return of_vector
 
 
 @implements(np.trace, method="trace")
@@ -153,13 +148,6 @@ def _unwrap(p):
     return by_whole_turns
 
 
-@implements(np.extract)
-def _extract(condition, arr):
-    if not (is_dual_array(arr) and isinstance(condition, types.Array)):
-        return None
-    return lambda condition, arr: flat(copied(arr))[np.nonzero(condition.ravel())[0]]
-
-
 @implements(np.polynomial.polynomial.polyval)
 def _polyval(x, c):
     if not (isinstance(c, types.Array) and c.ndim == 1 and is_numeric(x) and (level_of(x) or level_of(c))):
@@ -172,37 +160,6 @@ def _polyval(x, c):
         return y
 
     return by_horner
-
-
-def _are_numbers(*tys: Any) -> bool:
-    return any(map(is_dual, tys)) and all(is_dual(t) or is_number(t) for t in tys)
-
-
-@implements(np.logspace)
-def _logspace(start, stop, num=50):
-    if not _are_numbers(start, stop):
-        return None
-    return lambda start, stop, num=50: np.power(10.0, np.linspace(start, stop, num))
-
-
-@implements(np.geomspace)
-def _geomspace(start, stop, num=50):
-    if not _are_numbers(start, stop):
-        return None
-
-    def steps(start, stop, num=50):
-        if start == 0 or stop == 0:
-            raise ValueError("Geometric sequence cannot include zero")
-        sign = -1.0 if start < 0 and stop < 0 else 1.0
-        out = np.logspace(np.log10(sign * start), np.log10(sign * stop), num)
-        out *= sign
-        if num > 0:
-            out[0] = start
-        if num > 1:
-            out[num - 1] = stop
-        return out
-
-    return steps
 
 
 # --- real numbers ---------------------------------------------------------------------------

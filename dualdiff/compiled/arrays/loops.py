@@ -5,9 +5,8 @@ A NumPy function on arrays costs one such loop, and no Numba function of its own
 
 from __future__ import annotations
 
-import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -22,9 +21,6 @@ from ..numba_internals import (
     cgutils,
     impl_ret_borrowed,
     impl_ret_new_ref,
-    infer,
-    infer_global,
-    make_intrinsic_template,
 )
 
 
@@ -54,27 +50,6 @@ def stores(out: Any, *operands: Any) -> bool:
     if not (isinstance(out, types.Array) and applies(out, *operands)):
         return False
     return all(out.ndim >= t.ndim for t in operands if isinstance(t, types.Array))
-
-
-def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = False) -> None:
-    """Make ``definition``, which is that of an intrinsic, one of the meanings of ``function`` in compiled code.
-
-    For the target "cpu", so that it is asked before NumPy's own, which may fail on what it does not know.
-    """
-    name = getattr(function, "__name__", str(function))
-    options = {"target": "cpu"}
-    base: Any = make_intrinsic_template(function, definition, name, prefer_literal=prefer_literal, kwargs=options)
-    parameters = list(inspect.signature(definition).parameters)[1:]
-
-    class Template(base):
-        def generic(self, args: Any, kws: Any) -> Any:
-            # NumPy's function may have more arguments, such as an array for the result: those calls are Numba's
-            fits = len(args) + len(kws) == len(parameters) and all(keyword in parameters for keyword in kws)
-            # Numba sometimes gives the arguments as a list, which it then cannot look up
-            return super().generic(tuple(args), kws) if fits else None
-
-    infer(Template)
-    infer_global(function, types.Function(Template))
 
 
 # --- loops ----------------------------------------------------------------------------------

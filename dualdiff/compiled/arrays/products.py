@@ -165,7 +165,7 @@ def _product(multiply: Any, a: Any, b: Any, number: bool, as_matrices: tuple[str
     )
 
 
-@implements(operator.matmul, np.matmul)
+@implements(operator.matmul)
 def _matmul(a, b):
     if not are_arrays(a, b) or max(a.ndim, b.ndim) > 2:
         return None

@@ -12,10 +12,11 @@ from numba import types
 from numba.extending import overload, overload_method
 
 from ...generated import for_compiled_code, function_from
+from ...rules.array_functions import of_kind
 from ..dual.layout import new_array
 from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of
-from .loops import applies, assign, copied, element, elementwise, flat, is_dual_array, is_numeric, line, teach
-from .teaching import bare, common, compiled, implements, is_none
+from .loops import applies, assign, copied, element, elementwise, flat, is_dual_array, is_numeric, line
+from .teaching import bare, common, compiled, implements, is_none, teach
 
 # --- what looks at the values alone ---------------------------------------------------------
 
@@ -42,24 +43,9 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
     implements(function, method=method, prefer_literal=True)(typed)
 
 
-for _numpys, _parameters, _method in (
-    (np.argmax, "a, axis=None", "argmax"),
-    (np.argmin, "a, axis=None", "argmin"),
-    (np.nanargmax, "a", ""),
-    (np.nanargmin, "a", ""),
-    (np.argsort, "a, kind='quicksort'", "argsort"),
-    (np.argpartition, "a, kth", ""),
-    (np.searchsorted, "a, v, side='left'", ""),
-    (np.any, "a", "any"),
-    (np.all, "a", "all"),
-    (np.nonzero, "a", "nonzero"),
-    (np.flatnonzero, "a", ""),
-    (np.count_nonzero, "a", ""),
-    (np.array_equal, "a1, a2", ""),
-    (np.linalg.matrix_rank, "A, tol=None", ""),
-    (np.allclose, "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", ""),
-):
-    _teach_value_only(_numpys, _parameters, _method)
+for _numpys, _entry in of_kind("values").items():
+    if _entry.parameters:
+        _teach_value_only(_numpys, _entry.parameters, _numpys.__name__ * _entry.is_method)
 
 
 # --- selection ------------------------------------------------------------------------------

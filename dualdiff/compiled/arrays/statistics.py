@@ -64,16 +64,6 @@ for _function in (np.max, np.min):
     _teach_extremum_without_nan(getattr(np, f"nan{_function.__name__}"), OVER_ROWS[_function])
 
 
-@implements(np.nancumsum)
-def _nancumsum(a):
-    return (lambda a: np.cumsum(np.where(np.isnan(a), 0.0, a))) if is_dual_array(a) else None
-
-
-@implements(np.nancumprod)
-def _nancumprod(a):
-    return (lambda a: np.cumprod(np.where(np.isnan(a), 1.0, a))) if is_dual_array(a) else None
-
-
 # --- quantiles ------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,35 @@ from numba.extending import overload, overload_method
 from ...generated import for_compiled_code
 from ..dual.arithmetic import value
 from ..dual.types import CALLED, DualArrayType, is_dual
-from ..numba_internals import cpu_target
+from ..numba_internals import cpu_target, infer, infer_global, make_intrinsic_template
 from .loops import is_dual_array, values_of
 
 compiled = njit(**CALLED)
+
+TAUGHT: set[Any] = set()
+"""The functions that are taught."""
+
+
+def teach(function: Any, definition: Callable[..., Any], prefer_literal: bool = False) -> None:
+    """Make ``definition``, which is that of an intrinsic, one of the meanings of ``function`` in compiled code.
+
+    For the target "cpu", so that it is asked before NumPy's own, which may fail on what it does not know.
+    """
+    name = getattr(function, "__name__", str(function))
+    options = {"target": "cpu"}
+    base: Any = make_intrinsic_template(function, definition, name, prefer_literal=prefer_literal, kwargs=options)
+    parameters = list(inspect.signature(definition).parameters)[1:]
+
+    class Template(base):
+        def generic(self, args: Any, kws: Any) -> Any:
+            # NumPy's function may have more arguments, such as an array for the result: those calls are Numba's
+            fits = len(args) + len(kws) == len(parameters) and all(keyword in parameters for keyword in kws)
+            # Numba sometimes gives the arguments as a list, which it then cannot look up
+            return super().generic(tuple(args), kws) if fits else None
+
+    infer(Template)
+    infer_global(function, types.Function(Template))
+    TAUGHT.add(function)
 
 
 def implements(*functions: Any, method: str = "", prefer_literal: bool = False) -> Callable[[Any], Any]:
@@ -27,6 +53,7 @@ def implements(*functions: Any, method: str = "", prefer_literal: bool = False) 
     """
 
     def enter(typed: Any) -> Any:
+        TAUGHT.update(functions)
         for function in functions:
             overload(function, jit_options=CALLED, target="cpu", prefer_literal=prefer_literal)(typed)
         if method:

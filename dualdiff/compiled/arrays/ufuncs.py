@@ -16,7 +16,8 @@ from ...rules.table import FLAT, RULES, VALUE_ONLY
 from ..dual.overloads import arity, spellings
 from ..dual.types import CALLED, is_dual
 from ..numba_internals import Rewrite, ir, rewrite_registry
-from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores, teach
+from .loops import applies, assign, copied, elementwise, is_dual_array, is_numeric, overlap, stores
+from .teaching import teach
 
 
 def _teach_elementwise(function: Any, arguments: int) -> None:

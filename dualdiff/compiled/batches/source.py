@@ -18,7 +18,7 @@ from numba import types
 from ...calls.trees import flat, mapped
 from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
-from ..dual.elements import base_type
+from ..dual.elements import base_type, put_flat
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
@@ -34,7 +34,8 @@ HELPERS = {
     **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
     "row_at": row_at,
     "view": view,
-    **{name: getattr(seeding, name) for name in ("lift", "lift_here", "put_flat", "seed", "size", "stack")},
+    **{name: getattr(seeding, name) for name in ("lift", "lift_here", "seed", "size", "stack")},
+    "put_flat": put_flat,
     **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
     "collect_number": collecting.collect_number,
 }
