@@ -34,7 +34,7 @@ def show_config() -> None:
         found = vector_libraries.found_library()
         refused = sorted({v.symbol for v in found.variants} - {v.symbol for v in LIBRARY.variants}) if found else []
         functions = len({v.function for v in LIBRARY.variants})
-        most = max((v.lanes for v in LIBRARY.variants if v.type == "double"), default=0)
+        most = max((v.width for v in LIBRARY.variants if v.type == "double"), default=0)
         vectors = f"{LIBRARY.name}, {functions} functions of up to {most} numbers"
         if refused:
             vectors += f"; not used, since off by more than {ULP} ulp: {', '.join(refused)}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dualdiff.arrays.dual_array import DualArray
-from dualdiff.dual.batch import as_batch
+from dualdiff.dual.levels import as_dual_array
 
 LANES = 3
 
@@ -21,7 +21,7 @@ def rng_of(name: str) -> np.random.Generator:
 
 def parts(result: Any) -> list[Any]:
     """The arrays in a result: those of a tuple or list, or the one."""
-    return [as_batch(r) for r in result] if isinstance(result, (tuple, list)) else [as_batch(result)]
+    return [as_dual_array(r) for r in result] if isinstance(result, (tuple, list)) else [as_dual_array(result)]
 
 
 def assert_values_are_numpys(f: Callable[[Any], Any], x: np.ndarray, rng: np.random.Generator) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from dualdiff.arrays import kernels
 from dualdiff.arrays.dual_array import DualArray
-from dualdiff.dual.batch import as_batch, lift
+from dualdiff.dual.levels import as_dual_array, lift
 from dualdiff.dual.nesting import level_of
 from dualdiff.dual.number import Dual
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
@@ -173,7 +173,8 @@ def test_broadcasting(a: tuple[int, ...], b: tuple[int, ...], pattern: str) -> N
     rng = rng_of(f"{a}{b}")
     x, y = rng.standard_normal(a), rng.standard_normal(b)
     dx, dy = rng.standard_normal((2, *a)), rng.standard_normal((2, *b))
-    result = as_batch((DualArray(x, dx) if pattern[0] == "d" else x) * (DualArray(y, dy) if pattern[1] == "d" else y))
+    a, b = DualArray(x, dx) if pattern[0] == "d" else x, DualArray(y, dy) if pattern[1] == "d" else y
+    result = as_dual_array(a * b)
     np.testing.assert_array_equal(result.values, x * y)
     for k in range(2):
         expected = (dx[k] * y if pattern[0] == "d" else 0.0) + (x * dy[k] if pattern[1] == "d" else 0.0)
@@ -247,7 +248,7 @@ def test_many_threads() -> None:
 def test_float32_stays_float32() -> None:
     x = DualArray(np.float32([1, 2]), np.float32([[1, 0]]))
     for y in (x * 2.0, x + 1, np.sin(x), x / x, x.sum(), np.stack([x, x]), -x, x**2, erf(x), x * Dual(2.0, 1.0)):
-        result = as_batch(y)
+        result = as_dual_array(y)
         assert result.dtype == np.float32
         assert result.tangents.dtype == np.float32
     assert (x * np.array([1.0, 2.0])).dtype == np.float64
@@ -406,7 +407,7 @@ INDICES = {
 @pytest.mark.parametrize("name", INDICES)
 def test_indexing_acts_on_each_tangent(name: str) -> None:
     values, tangents = np.arange(12.0).reshape(3, 4), np.arange(24.0).reshape(2, 3, 4)
-    result = as_batch(DualArray(values, tangents)[INDICES[name]])
+    result = as_dual_array(DualArray(values, tangents)[INDICES[name]])
     np.testing.assert_array_equal(result.values, values[INDICES[name]])
     for k in range(2):
         np.testing.assert_array_equal(result.tangents[k], tangents[k][INDICES[name]])
@@ -571,8 +572,8 @@ def test_conversions_say_what_to_write() -> None:
         float(x[:1].reshape(1))
     with pytest.raises(TypeError, match="zeros_like"):
         np.asarray(x, float)
-    assert repr(as_batch(np.asarray(x))) == repr(x)
-    assert repr(as_batch(np.array([x, x]))) == repr(np.stack([x, x]))
+    assert repr(as_dual_array(np.asarray(x))) == repr(x)
+    assert repr(as_dual_array(np.array([x, x]))) == repr(np.stack([x, x]))
     with pytest.raises(TypeError):
         int(x)
     with pytest.raises(TypeError):
@@ -612,33 +613,33 @@ def test_unsupported_ufuncs_are_named() -> None:
 
 def test_as_batch() -> None:
     d = Dual(1.0, (2.0, 3.0))
-    batch = as_batch([[d, 2.0], [3, d]])
+    batch = as_dual_array([[d, 2.0], [3, d]])
     assert batch.values.tolist() == [[1.0, 2.0], [3.0, 1.0]]
     assert batch.tangents.tolist() == [[[2.0, 0.0], [0.0, 2.0]], [[3.0, 0.0], [0.0, 3.0]]]
-    assert as_batch((d, d)).shape == (2,)
-    assert as_batch(np.array([[d, 1.0]])).shape == (1, 2)
-    assert as_batch(d).shape == ()
-    assert as_batch([vector(), [1.0, 2.0, 3.0]]).shape == (2, 3)
-    assert type(as_batch([1.0, 2.0])) is np.ndarray
-    assert as_batch([]).shape == (0,)
+    assert as_dual_array((d, d)).shape == (2,)
+    assert as_dual_array(np.array([[d, 1.0]])).shape == (1, 2)
+    assert as_dual_array(d).shape == ()
+    assert as_dual_array([vector(), [1.0, 2.0, 3.0]]).shape == (2, 3)
+    assert type(as_dual_array([1.0, 2.0])) is np.ndarray
+    assert as_dual_array([]).shape == (0,)
     with pytest.raises(ValueError, match="shape"):
-        as_batch([[d, d], [d]])
+        as_dual_array([[d, d], [d]])
     with pytest.raises(TypeError, match="NoneType"):
-        as_batch([None])
+        as_dual_array([None])
     with pytest.raises(ValueError, match="numbers of tangents"):
-        as_batch([d, Dual(1.0, 1.0)])
+        as_dual_array([d, Dual(1.0, 1.0)])
 
 
 def test_as_batch_of_levels() -> None:
     low = Dual(1.0, 2.0)
     high = Dual(low, (Dual(3.0, 4.0), 5.0))
-    batch = as_batch([high, low, 6.0])
+    batch = as_dual_array([high, low, 6.0])
     assert level_of(batch) == 2
     assert batch.values.values.tolist() == [1.0, 1.0, 6.0]
     assert batch.values.tangents.tolist() == [[2.0, 2.0, 0.0]]
     assert batch.tangents.values.tolist() == [[3.0, 0.0, 0.0], [5.0, 0.0, 0.0]]
     assert batch.tangents.tangents.tolist() == [[[4.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]
-    assert as_batch(high).tangents.tangents.tolist() == [[4.0, 0.0]]
+    assert as_dual_array(high).tangents.tangents.tolist() == [[4.0, 0.0]]
 
 
 def test_lift_gives_both_parts_the_levels_of_either() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dualdiff.arrays.dual_array import DualArray
 from dualdiff.arrays.reductions import logsumexp
-from dualdiff.dual.batch import as_batch
+from dualdiff.dual.levels import as_dual_array
 from dualdiff.dual.number import Dual
 
 from .batches import (
@@ -342,7 +342,7 @@ def test_logsumexp_is_accurate() -> None:
 @pytest.mark.parametrize("f", [np.sum, np.prod, np.transpose, np.sort, np.cumsum, np.cumprod, np.abs, np.sqrt, np.copy])
 def test_empty(f: Callable[[Any], Any], shape: tuple[int, ...]) -> None:
     x = np.zeros(shape)
-    result = as_batch(f(DualArray(x, np.zeros((2, *shape)))))
+    result = as_dual_array(f(DualArray(x, np.zeros((2, *shape)))))
     np.testing.assert_array_equal(result.values, f(x))
     np.testing.assert_array_equal(result.tangents, np.zeros((2, *result.shape)))
 
@@ -350,9 +350,9 @@ def test_empty(f: Callable[[Any], Any], shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("name", MATRIX)
 def test_without_tangents(name: str) -> None:
     x = point(name)
-    expected = as_batch(MATRIX[name](x)) if name not in LISTS else None
+    expected = as_dual_array(MATRIX[name](x)) if name not in LISTS else None
     if expected is not None:
-        result = as_batch(MATRIX[name](DualArray(x, np.zeros((0, *x.shape)))))
+        result = as_dual_array(MATRIX[name](DualArray(x, np.zeros((0, *x.shape)))))
         assert result.shape == expected.shape
 
 

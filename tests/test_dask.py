@@ -38,9 +38,9 @@ def sums(x: Any, label: Any) -> Any:
 
 def compiled_loops() -> int:
     """How many loops the process has that calls this."""
-    from dualdiff.compiled.batches.batch import Kernel
+    from dualdiff.compiled.batches.batch import CompiledLoop
 
-    return sum(type(thing) is Kernel for thing in gc.get_objects())
+    return sum(type(thing) is CompiledLoop for thing in gc.get_objects())
 
 
 def rows(numbers: Any) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "dualdiff"
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.
 FOLDERS: dict[str, list[str]] = {
     "rules": ["function", "special", "table", "chain", "array_functions"],
-    "dual": ["nesting", "other_numbers", "number", "batch", "logsumexp"],
+    "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "cache"],
     "compiled.dual": ["types", "layout", "arithmetic", "elements", "overloads", "tuples", "boxing"],

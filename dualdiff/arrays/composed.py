@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import _array, as_batch, cast, made, operand, plain, zeros
+from ..dual.levels import _array, as_dual_array, cast, made, operand, plain, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, _dual
 from ..rules.array_functions import of_kind
 from .dual_array import DualArray
-from .linear import Function, batch, merged_last, takes_dtype
+from .linear import dual_array, merged_last, takes_dtype
 from .registry import implements
 
 
-def composed(*functions: Function) -> Callable[[Function], Function]:
+def composed(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter what the decorated function computes for the tangents; the value is the NumPy function's."""
 
-    def enter(composition: Function) -> Function:
+    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
             implements(function)(_with_value_of(function, composition))
         return composition
@@ -31,7 +31,7 @@ def composed(*functions: Function) -> Callable[[Function], Function]:
     return enter
 
 
-def _with_value_of(function: Function, composition: Function) -> Function:
+def _with_value_of(function: Callable[..., Any], composition: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def on_batch(*args: Any, **kwargs: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -62,7 +62,7 @@ for _function, _entry in of_kind("composed").items():
 
 @composed(np.var)
 def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     deviation = x - np.mean(x, axis=axis, keepdims=True, where=where)
     total = np.sum(np.square(deviation), axis=axis, keepdims=keepdims, where=where)
     count = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
@@ -85,13 +85,13 @@ def _average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = 
     x, weights = operand(x), operand(weights)
     if weights.ndim < x.ndim:
         weights = weights.reshape(weights.shape + (1,) * (x.ndim - 1 - axis % x.ndim))
-    weights = weights + zeros(x.shape, as_batch(plain(x)))
+    weights = weights + zeros(x.shape, as_dual_array(plain(x)))
     return np.sum(x * weights, axis=axis, keepdims=keepdims) / np.sum(weights, axis=axis, keepdims=keepdims)
 
 
 @composed(np.median)
 def _median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     rows = merged_last(x, axis)
     n = rows.shape[-1]
     middle = np.sort(rows, -1)[..., (n - 1) // 2 : n // 2 + 1]
@@ -112,7 +112,7 @@ def _nansum(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 @composed(np.nanmean)
 def _nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    known = ~np.isnan(batch(x))
+    known = ~np.isnan(dual_array(x))
     return _nansum(x, axis, keepdims=keepdims) / np.sum(known, axis=axis, keepdims=keepdims)
 
 
@@ -179,5 +179,5 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 @implements(np.round, np.around)
 def _round(x: Any, decimals: int = 0) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     return made(np.round(x._values, decimals), zeros(x._tangents.shape, x._values), x._level)

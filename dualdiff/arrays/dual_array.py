@@ -1,10 +1,10 @@
-"""DualArray: a batch of duals, as an array of values and one array of tangents.
+"""DualArray: an array of duals, as an array of values and one array of tangents.
 
 NumPy's functions reach it by two protocols, and both are look-ups: elementwise functions in the
 rule table, all others in ``FUNCTIONS``.
 
 Level by level a function of duals is the function of their values, and a linear map of their
-tangents. Both parts may themselves be batches of a lower level, so each function is said once, for
+tangents. Both parts may themselves be arrays of a lower level, so each function is said once, for
 one level, in terms of NumPy functions, which bring it to the levels below.
 """
 
@@ -14,7 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import Batch, _array, _real, _restored, as_batch, cast, levels, lift, made, operand, packed, plain
+from ..dual.levels import (
+    ArrayOfDuals,
+    _array,
+    _restored,
+    as_dual_array,
+    as_floats,
+    cast,
+    levels,
+    lift,
+    made,
+    operand,
+    packed,
+    plain,
+)
 from ..dual.nesting import level_of, note_made
 from ..dual.number import Dual
 from ..rules.function import Function, KnownToNumba
@@ -25,7 +38,7 @@ from .registry import implementations
 _BASIC = (slice, int, np.integer, type(None), type(...))
 
 
-class DualArray(Batch, ArrayMethods, KnownToNumba):
+class DualArray(ArrayOfDuals, ArrayMethods, KnownToNumba):
     """An array of duals of one level: ``values`` of shape S and N tangents, of shape (N,) + S.
 
     It stands for a NumPy array: arithmetic, elementwise functions, indexing and the array functions
@@ -53,8 +66,8 @@ class DualArray(Batch, ArrayMethods, KnownToNumba):
     __slots__ = ()
 
     def __new__(cls, values: Any, tangents: Any) -> DualArray:
-        values = _real(as_batch(values), "values").copy()
-        tangents = _real(as_batch(tangents), "tangents").copy()
+        values = as_floats(as_dual_array(values), "values").copy()
+        tangents = as_floats(as_dual_array(tangents), "tangents").copy()
         if tangents.shape[1:] != values.shape or not tangents.ndim:
             raise ValueError(
                 f"for values of shape {values.shape} the tangents have that shape after an axis for the N tangents; "
@@ -183,7 +196,7 @@ class DualArray(Batch, ArrayMethods, KnownToNumba):
         return cast(self, dtype) if dtype != self.dtype else self.copy() if copy else self
 
 
-Dual.batch = DualArray
+Dual._array_class = DualArray
 Function.on_arrays = staticmethod(lambda function, *arrays: implementations()[Function](function, *arrays))
 
 

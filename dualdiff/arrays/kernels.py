@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import is_masked
+from ..dual.levels import is_masked
 from ..generated import function_from
 from ..rules import chain
 from ..rules.function import Function
@@ -270,7 +270,7 @@ def _parts(char: str, layout: str) -> tuple[Any, Any, Any]:
 
     dtype = from_dtype(np.dtype(char))
     table, line = (types.Array(dtype, ndim, layout, readonly=True) for ndim in (2, 1))
-    scaled = njit(chain.scaled)
+    scaled_array = njit(chain.scaled)
 
     # elements of slices are counted from 0: Numba knows that no index is negative
 
@@ -292,10 +292,10 @@ def _parts(char: str, layout: str) -> tuple[Any, Any, Any]:
     def add(total, partial, tangent, first):
         if first:
             for c in range(len(total)):
-                total[c] = scaled(partial[c], tangent[c])
+                total[c] = scaled_array(partial[c], tangent[c])
         else:
             for c in range(len(total)):
-                total[c] += scaled(partial[c], tangent[c])
+                total[c] += scaled_array(partial[c], tangent[c])
 
     @njit(types.void(dtype[::1], dtype[::1], table, *(types.intp,) * 4, types.boolean, dtype[::1]), error_model="numpy")
     def accumulate(total, partial, table, row, column, h, w, first, spare):

@@ -1,4 +1,4 @@
-"""Linear algebra on batches of duals.
+"""Linear algebra on arrays of duals.
 
 The tangent of a result is written with NumPy functions of the matrices below, so that it holds at
 every order; it is derived in Giles (2008), "Collected matrix derivative results for forward and
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import _array, aligned, made, operand, plain, top, zeros
+from ..dual.levels import _array, aligned, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
 from .composed import below, composed
 from .dual_array import DualArray
-from .linear import _after_lanes, batch
+from .linear import _after_lanes, dual_array
 from .registry import implements
-from .ufuncs import scaled
+from .ufuncs import scaled_array
 
 
 def transposed(x: Any) -> Any:
@@ -35,7 +35,7 @@ def pushforward(function: Callable[..., Any]) -> Callable[..., Any]:
         @implements(function)
         @functools.wraps(function)
         def on_batch(x: Any, *args: Any, **kwargs: Any) -> Any:
-            x = batch(x)
+            x = dual_array(x)
             y = function(x._values, *args, **kwargs)
             with np.errstate(all="ignore"):
                 return made(y, tangent(y, x._values, x._tangents, *args, **kwargs), x._level)
@@ -76,7 +76,7 @@ def _solve(a: Any, b: Any) -> Any:
 @pushforward(np.linalg.det)
 def _det(y: Any, x: Any, dx: Any) -> Any:
     # Jacobi: d det(x) = trace(adj(x) dx), which singular matrices have too
-    return np.sum(scaled(_cofactors(x, y), dx), axis=(-2, -1))
+    return np.sum(scaled_array(_cofactors(x, y), dx), axis=(-2, -1))
 
 
 def _cofactors(x: Any, determinant: Any) -> Any:
@@ -98,11 +98,11 @@ def _cofactors(x: Any, determinant: Any) -> Any:
 
 @implements(np.linalg.slogdet)
 def _slogdet(x: Any) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     result = np.linalg.slogdet(x._values)
     sign, logarithm = result
     with np.errstate(all="ignore"):
-        tangents = np.sum(scaled(transposed(_inverse(x._values)), x._tangents), axis=(-2, -1))
+        tangents = np.sum(scaled_array(transposed(_inverse(x._values)), x._tangents), axis=(-2, -1))
     steps = zeros(tangents.shape, x._values)
     return type(result)(made(sign, steps, x._level), made(logarithm, tangents, x._level))
 
@@ -117,7 +117,7 @@ def _inverse(x: Any) -> Any:
 
 @composed(np.linalg.matrix_power)
 def _matrix_power(x: Any, n: int) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     if n < 0:
         x, n = np.linalg.inv(x), -n
     power = zeros(x.shape, x) + _identity(x.shape[-1], x)
@@ -138,7 +138,7 @@ def _multi_dot(arrays: Any) -> Any:
 @composed(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Of vectors and matrices; at 0 the derivative of a 2-norm is 0, the least-norm subgradient."""
-    x = batch(x)
+    x = dual_array(x)
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if ord is None or (ord == 2 and len(axes) == 1) or ord == "fro":
         return _euclidean(x, axes, keepdims)
@@ -159,7 +159,7 @@ def _euclidean(x: DualArray, axes: tuple[int, ...], keepdims: bool) -> Any:
     y = np.sqrt(np.sum(np.square(v), axis=axes, keepdims=True))
     unit = v / np.where(plain(y) == 0, 1.0, y)
     lanes = _after_lanes(tuple(k % x.ndim for k in axes))
-    tangents = np.sum(scaled(unit, t), axis=lanes, keepdims=keepdims)
+    tangents = np.sum(scaled_array(unit, t), axis=lanes, keepdims=keepdims)
     return made(y if keepdims else np.squeeze(y, axis=axes), tangents, x._level)
 
 
@@ -196,7 +196,7 @@ def _identity(n: int, like: Any) -> np.ndarray:
 
 @implements(np.linalg.cholesky)
 def _cholesky(x: Any, *, upper: bool = False) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     if upper:
         return transposed(_cholesky(transposed(x)))
     # with l l^T = x and p = l^-1 dx l^-T:  dl = l (lower triangle of p, half its diagonal)
@@ -210,7 +210,7 @@ def _cholesky(x: Any, *, upper: bool = False) -> Any:
 def _qr(x: Any, mode: str = "reduced") -> Any:
     # Walter and Lehmann (2018);  with w the antisymmetric part of q^T dx r^-1:
     # dr = q^T dx - w r,  dq = (dx - q dr) r^-1.  A wide matrix has its left square factored.
-    x = batch(x)
+    x = dual_array(x)
     if mode not in ("reduced", "r"):
         raise TypeError(f"qr with mode {mode!r} is not supported for duals: use 'reduced' or 'r'")
     result = np.linalg.qr(x._values)
@@ -227,7 +227,7 @@ def _qr(x: Any, mode: str = "reduced") -> Any:
 @implements(np.linalg.eigh)
 def _eigh(x: Any, UPLO: str = "L") -> Any:  # noqa: N803
     """Eigenvalues that repeat have those of the projected tangent; their vectors have none, NaN."""
-    x = batch(x)
+    x = dual_array(x)
     result = np.linalg.eigh(x._values, UPLO)
     w, v = result
     middle = transposed(v) @ _symmetric(x._tangents, UPLO) @ v
@@ -239,7 +239,7 @@ def _eigh(x: Any, UPLO: str = "L") -> Any:  # noqa: N803
 
 @implements(np.linalg.eigvalsh)
 def _eigvalsh(x: Any, UPLO: str = "L") -> Any:  # noqa: N803
-    x = batch(x)
+    x = dual_array(x)
     values, _ = _eigh(x, UPLO)
     return _array(np.linalg.eigvalsh(x._values, UPLO), values._tangents, x._level)
 
@@ -271,7 +271,7 @@ def _clusters(same: np.ndarray) -> list[tuple[int, int]]:
 @implements(np.linalg.svd)
 def _svd(x: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Singular values that repeat, or are 0: as eigenvalues of ``eigh``; their vectors are NaN."""
-    x = batch(x)
+    x = dual_array(x)
     if hermitian or (compute_uv and full_matrices and x.shape[-1] != x.shape[-2]):
         raise TypeError("svd of duals takes full_matrices=False, unless the matrix is square, and no hermitian=True")
     result = np.linalg.svd(x._values, full_matrices=False)

@@ -1,4 +1,4 @@
-"""NumPy's array functions on batches of duals.
+"""NumPy's array functions on arrays of duals.
 
 Here are those of two kinds: a linear function acts on the tangents as on the values, and a product
 follows the product rule. The lanes of the tangents never meet in one sum: each lane's bits are what
@@ -14,17 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import _array, aligned, as_batch, made, operand, plain, top, zeros
+from ..dual.levels import _array, aligned, as_dual_array, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
 from ..rules.array_functions import of_kind
 from .dual_array import DualArray
 from .registry import FUNCTIONS, implements
-from .ufuncs import COMPOSED, of_one_type, scaled
-
-Function = Callable[..., Any]
+from .ufuncs import COMPOSED, of_one_type, scaled_array
 
 
-def batch(x: Any) -> DualArray:
+def dual_array(x: Any) -> DualArray:
     """The argument that a function is differentiated by, as a DualArray."""
     x = operand(x)
     if not isinstance(x, DualArray):
@@ -35,14 +33,14 @@ def batch(x: Any) -> DualArray:
 # --- linear functions of one array ----------------------------------------------------------
 
 
-def linear(function: Function, on_lanes: Function | None = None) -> Function:
+def linear(function: Callable[..., Any], on_lanes: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Enter a linear function; ``on_lanes`` is it on tangents, whose first axis are the lanes."""
     on_lanes = on_lanes or _lane_by_lane(function)
 
     @implements(function)
     @functools.wraps(function)
     def on_batch(x: Any, *args: Any, **kwargs: Any) -> Any:
-        x = batch(x)
+        x = dual_array(x)
         values = function(x._values, *args, **kwargs)
         if not len(x._tangents):
             return made(values, zeros((0, *np.shape(values)), x._values), x._level)
@@ -52,21 +50,21 @@ def linear(function: Function, on_lanes: Function | None = None) -> Function:
     return on_batch
 
 
-def takes_dtype(*functions: Function) -> None:
+def takes_dtype(*functions: Callable[..., Any]) -> None:
     """Let reductions take ``dtype``: they are those of the numbers as this type."""
     for function in functions:
         implements(function)(_in_dtype(function, FUNCTIONS[function]))
 
 
-def _in_dtype(function: Function, implementation: Function) -> Function:
+def _in_dtype(function: Callable[..., Any], implementation: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def on_batch(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        return implementation(x if dtype is None else batch(x).astype(dtype), *args, **kwargs)
+        return implementation(x if dtype is None else dual_array(x).astype(dtype), *args, **kwargs)
 
     return on_batch
 
 
-def _lane_by_lane(function: Function) -> Function:
+def _lane_by_lane(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda t, *args, **kwargs: np.stack([function(lane, *args, **kwargs) for lane in t])
 
 
@@ -81,7 +79,7 @@ def _axes(t: Any, axis: Any) -> Any:
     return tuple(range(1, t.ndim)) if axis is None else _after_lanes(axis)
 
 
-def _row(t: Any, axis: Any) -> tuple[Any, int]:
+def _flattened(t: Any, axis: Any) -> tuple[Any, int]:
     """The tangents and the axis of a function that without an axis works on all elements in one row."""
     return (t.reshape(len(t), -1), 1) if axis is None else (t, _after_lanes(axis))
 
@@ -108,24 +106,24 @@ def _squeeze(t: Any, axis: Any = None) -> Any:
 
 
 def _roll(t: Any, shift: Any, axis: Any = None) -> Any:
-    rows, axis = _row(t, axis)
+    rows, axis = _flattened(t, axis)
     return np.roll(rows, shift, axis).reshape(t.shape)
 
 
-def _flattening(function: Function) -> Function:
+def _flattening(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function(x, argument, axis=None)`` on lanes."""
 
     def on_lanes(t: Any, argument: Any, axis: Any = None, **kwargs: Any) -> Any:
-        t, axis = _row(t, axis)
+        t, axis = _flattened(t, axis)
         return function(t, argument, axis=axis, **kwargs)
 
     return on_lanes
 
 
-ON_LANES: dict[Any, Function] = {
+ON_LANES: dict[Any, Callable[..., Any]] = {
     np.sum: _sum,
     np.mean: _mean,
-    np.cumsum: lambda t, axis=None: np.cumsum(*_row(t, axis)),
+    np.cumsum: lambda t, axis=None: np.cumsum(*_flattened(t, axis)),
     np.diff: lambda t, n=1, axis=-1: np.diff(t, n, _after_lanes(axis)),
     np.trace: lambda t, offset=0, axis1=0, axis2=1: np.trace(t, offset, *_after_lanes((axis1, axis2))),
     np.diagonal: lambda t, offset=0, axis1=0, axis2=1: np.diagonal(t, offset, *_after_lanes((axis1, axis2))),
@@ -168,7 +166,7 @@ def _diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
 
 @implements(np.reshape)
 def _reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     shape = newshape if shape is None else shape
     if order == "F" or (order == "A" and plain(x).flags.fnc):
         backwards = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)[::-1]
@@ -185,10 +183,10 @@ def _ravel(x: Any, order: str = "C") -> Any:
     return np.reshape(x, -1, order="C" if order == "K" else order)
 
 
-def _at_least(function: Function) -> None:
+def _at_least(function: Callable[..., Any]) -> None:
     @implements(function)
     def on_batch(*arrays: Any) -> Any:
-        results = [np.reshape(x, function(plain(x)).shape) for x in map(as_batch, arrays)]
+        results = [np.reshape(x, function(plain(x)).shape) for x in map(as_dual_array, arrays)]
         return results[0] if len(results) == 1 else type(function(0, 0))(results)
 
 
@@ -198,7 +196,7 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
 
 @implements(np.broadcast_to)
 def _broadcast_to(x: Any, shape: Any) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     values = np.broadcast_to(x._values, shape)
     lanes = aligned(x._tangents, values.ndim)
     return _array(values, np.broadcast_to(lanes, lanes.shape[:1] + values.shape), x._level)
@@ -206,7 +204,7 @@ def _broadcast_to(x: Any, shape: Any) -> Any:
 
 @implements(np.broadcast_arrays)
 def _broadcast_arrays(*arrays: Any) -> Any:
-    arrays = tuple(map(as_batch, arrays))
+    arrays = tuple(map(as_dual_array, arrays))
     shape = np.broadcast_shapes(*(x.shape for x in arrays))
     return tuple(np.broadcast_to(x, shape) for x in arrays)
 
@@ -215,17 +213,17 @@ def _broadcast_arrays(*arrays: Any) -> Any:
 def _pad(x: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise TypeError(f"pad with mode {mode!r} is not supported for duals")
-    x = batch(x)
+    x = dual_array(x)
     values = np.pad(x._values, pad_width, mode, **options)
     widths = [(0, 0), *np.broadcast_to(pad_width, (x.ndim, 2))]
     options = {} if mode == "constant" else options
     return _array(values, np.pad(x._tangents, widths, mode, **options), x._level)
 
 
-def _split(function: Function) -> None:
+def _split(function: Callable[..., Any]) -> None:
     @implements(function)
     def on_batch(x: Any, sections: Any, *axis: Any, **kwargs: Any) -> Any:
-        x = batch(x)
+        x = dual_array(x)
         grid = np.broadcast_to(np.arange(x.size).reshape(x.shape), x.shape)
         # the parts of an array of the elements' numbers say which slices to take
         parts = []
@@ -256,7 +254,7 @@ def merged_last(x: Any, axis: Any = None) -> Any:
 # --- linear functions of several arrays -----------------------------------------------------
 
 
-def jointly(function: Function, *operands: Any) -> Any:
+def jointly(function: Callable[..., Any], *operands: Any) -> Any:
     """``function``, linear in all ``operands`` taken together, some of which are duals."""
     operands = tuple(map(operand, operands))
     level = top(*operands)
@@ -270,11 +268,11 @@ def jointly(function: Function, *operands: Any) -> Any:
         tangents.append(x._tangents if dual else zeros((lanes, *x.shape), x))
     y = function(*values)
     if not lanes:
-        return made(y, zeros((0, *np.shape(y)), as_batch(y)), level)
+        return made(y, zeros((0, *np.shape(y)), as_dual_array(y)), level)
     return made(y, np.stack([function(*lane) for lane in zip(*tangents, strict=True)]), level)
 
 
-def _joining(function: Function) -> None:
+def _joining(function: Callable[..., Any]) -> None:
     @implements(function)
     def on_batches(arrays: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         return jointly(lambda *parts: function(parts, *args, **kwargs), *arrays)
@@ -316,7 +314,7 @@ def _select(conditions: Any, choices: Any, default: Any = 0) -> Any:
 # --- products -------------------------------------------------------------------------------
 
 
-def product(function: Function, *operands: Any) -> Any:
+def product(function: Callable[..., Any], *operands: Any) -> Any:
     """``function``, linear in each of ``operands``, by the product rule."""
     operands = tuple(map(operand, operands))
     level = top(*operands)
@@ -336,7 +334,7 @@ def _odd(x: Any) -> Any:
     return odd if odd.any() else None
 
 
-def _along(function: Function, values: Sequence[Any], i: int, x: Any, y: Any) -> Any:
+def _along(function: Callable[..., Any], values: Sequence[Any], i: int, x: Any, y: Any) -> Any:
     """``function`` with the tangents of ``x`` in the place of operand i, lane by lane."""
     for k, fixed in enumerate(values):
         odd = None if k == i else _odd(fixed)
@@ -348,13 +346,13 @@ def _along(function: Function, values: Sequence[Any], i: int, x: Any, y: Any) ->
             one = np.zeros(fixed.shape, fixed.dtype)
             one[place] = 1
             part = _along(function, [*values[:k], one, *values[k + 1 :]], i, x, y)
-            total = total + scaled(as_batch(fixed[place]), part)
+            total = total + scaled_array(as_dual_array(fixed[place]), part)
         return total
     lanes = [function(*values[:i], lane, *values[i + 1 :]) for lane in x._tangents]
-    return np.stack(lanes) if lanes else zeros((0, *np.shape(y)), as_batch(y))
+    return np.stack(lanes) if lanes else zeros((0, *np.shape(y)), as_dual_array(y))
 
 
-def _product(function: Function) -> None:
+def _product(function: Callable[..., Any]) -> None:
     @implements(function)
     def on_batches(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
         return product(lambda a, b: function(a, b, *args, **kwargs), a, b)
@@ -417,7 +415,7 @@ def _lanes_left(tangents: Any, v: Any) -> Any:
     if odd is None:
         return np.matmul(tangents, v)
     j = np.flatnonzero(odd.any(axis=tuple(k for k in range(v.ndim) if k != v.ndim - 2)))
-    terms = scaled(np.where(odd, v, 0.0)[..., None, j, :], tangents[..., :, j, None])
+    terms = scaled_array(np.where(odd, v, 0.0)[..., None, j, :], tangents[..., :, j, None])
     return np.matmul(tangents, np.where(odd, 0.0, v)) + np.sum(terms, axis=-2)
 
 
@@ -427,7 +425,7 @@ def _lanes_right(u: Any, tangents: Any) -> Any:
     if odd is None:
         return np.matmul(u, tangents)
     j = np.flatnonzero(odd.any(axis=tuple(range(u.ndim - 1))))
-    terms = scaled(np.where(odd, u, 0.0)[..., :, j, None], tangents[..., None, j, :])
+    terms = scaled_array(np.where(odd, u, 0.0)[..., :, j, None], tangents[..., None, j, :])
     return np.matmul(np.where(odd, 0.0, u), tangents) + np.sum(terms, axis=-2)
 
 

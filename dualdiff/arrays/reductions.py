@@ -1,4 +1,4 @@
-"""Products, extremes, sorting and what only looks at values, on batches of duals."""
+"""Products, extremes, sorting and what only looks at values, on arrays of duals."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import _array, made, operand, plain, promoted, union
+from ..dual.levels import _array, made, operand, plain, promoted, union
 from ..dual.logsumexp import logsumexp, shift
 from ..dual.nesting import level_of
 from ..rules.array_functions import of_kind
 from .dual_array import DualArray
-from .linear import _after_lanes, batch, merged_last, takes_dtype
+from .linear import _after_lanes, dual_array, merged_last, takes_dtype
 from .registry import FUNCTIONS, implements
-from .ufuncs import scaled
+from .ufuncs import scaled_array
 
 # --- products: never divided by a factor, which may be 0 ------------------------------------
 
 
 @implements(np.prod)
 def _prod(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     if where is not True:
         x = np.where(where, x, 1.0)
     values = np.prod(x._values, axis=axis, keepdims=keepdims)
     with np.errstate(all="ignore"):
         lanes = _merged_lanes(x, axis)
-        tangents = np.sum(scaled(_others(merged_last(x._values, axis)), lanes), axis=-1)
+        tangents = np.sum(scaled_array(_others(merged_last(x._values, axis)), lanes), axis=-1)
     result = made(values, tangents.reshape(len(tangents), *np.shape(values)), x._level)
     return result if initial is None else result * initial
 
@@ -48,7 +48,7 @@ def _others(factors: Any) -> Any:
 @implements(np.cumprod)
 def _cumprod(x: Any, axis: Any = None) -> Any:
     # (P, dP) of neighbouring stretches merge to (P Q, dP Q + P dQ): log2(n) steps of doubling length
-    x = batch(x)
+    x = dual_array(x)
     values = np.cumprod(x._values, axis=axis)
     with np.errstate(all="ignore"):
         if axis is None:
@@ -56,7 +56,7 @@ def _cumprod(x: Any, axis: Any = None) -> Any:
         p, t = np.moveaxis(x._values, axis, -1), np.moveaxis(x._tangents, _after_lanes(axis), -1)
         step = 1
         while step < p.shape[-1]:
-            grown = scaled(p[..., step:], t[..., :-step]) + scaled(p[..., :-step], t[..., step:])
+            grown = scaled_array(p[..., step:], t[..., :-step]) + scaled_array(p[..., :-step], t[..., step:])
             t = np.concatenate([t[..., :step], grown], axis=-1)
             p = np.concatenate([p[..., :step], p[..., :-step] * p[..., step:]], axis=-1)
             step *= 2
@@ -74,7 +74,7 @@ def _extreme(function: Any, index: Any, pair: Any) -> None:
 
     @functools.wraps(function)
     def reduce(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
-        x = batch(x)
+        x = dual_array(x)
         if not x.size and initial is not None:
             return np.sum(x, axis, keepdims=keepdims) + initial
         if where is not True:
@@ -89,7 +89,7 @@ def _extreme(function: Any, index: Any, pair: Any) -> None:
             tangents = np.take_along_axis(lanes, place, axis=-1)[..., 0]
         else:
             weights = _tie_weights(rows, function(rows, axis=-1, keepdims=True))
-            tangents = np.sum(np.where(weights == 0, 0.0, scaled(weights, lanes)), axis=-1)
+            tangents = np.sum(np.where(weights == 0, 0.0, scaled_array(weights, lanes)), axis=-1)
         result = made(values, tangents.reshape(len(tangents), *np.shape(values)), x._level)
         return result if initial is None else pair(result, initial)
 
@@ -112,7 +112,7 @@ FUNCTIONS[np.amax], FUNCTIONS[np.amin] = FUNCTIONS[np.max], FUNCTIONS[np.min]
 
 @implements(np.sort)
 def _sort(x: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    x = batch(x)
+    x = dual_array(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
     return np.take_along_axis(x, np.argsort(plain(x), axis=axis, kind="stable"), axis)
@@ -126,7 +126,7 @@ def _logsumexp(x: DualArray, axis: Any, keepdims: bool) -> Any:
         total = np.sum(e, axis=axis, keepdims=True)
         softmax = np.where(plain(total) == 0, 0.0, e / total)
         axes = tuple(range(1, x.ndim + 1)) if axis is None else _after_lanes(axis)
-        return made(values, np.sum(scaled(softmax, x._tangents), axis=axes, keepdims=keepdims), x._level)
+        return made(values, np.sum(scaled_array(softmax, x._tangents), axis=axes, keepdims=keepdims), x._level)
 
 
 # --- functions that look at values alone ----------------------------------------------------
@@ -177,14 +177,14 @@ def _full_like(x: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None)
 
 @implements(np.copy)
 def _copy(x: Any, order: str = "K") -> Any:
-    return batch(x).copy()
+    return dual_array(x).copy()
 
 
 @implements(np.copyto)
 def _copyto(target: Any, source: Any, casting: str = "same_kind", where: Any = True) -> None:
     if not isinstance(target, DualArray):
         raise TypeError(
-            "duals cannot be stored in a plain array: make it with np.zeros_like(x), x being a dual or batch of duals, "
+            "duals cannot be stored in a plain array: make it with np.zeros_like(x), x being a dual or array of duals, "
             "and write y = y + x rather than y += x where y is a plain array"
         )
     if where is True:

@@ -1,4 +1,4 @@
-"""The table of NumPy's functions on batches of duals."""
+"""The table of NumPy's functions on arrays of duals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def implementations() -> dict[Any, Callable[..., Any]]:
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter the decorated function as what these NumPy functions do on batches of duals."""
+    """Enter the decorated function as what these NumPy functions do on arrays of duals."""
 
     def enter(implementation: Callable[..., Any]) -> Callable[..., Any]:
         FUNCTIONS.update(dict.fromkeys(functions, implementation))

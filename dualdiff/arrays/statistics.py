@@ -1,4 +1,4 @@
-"""NumPy's statistics of batches of duals: quantiles, covariances, and those that leave out NaN.
+"""NumPy's statistics of arrays of duals: quantiles, covariances, and those that leave out NaN.
 
 Each is written out for its tangents; its value is what NumPy's own function computes, to the bit.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import operand, plain
+from ..dual.levels import operand, plain
 from .composed import composed
-from .linear import batch, merged_last
+from .linear import dual_array, merged_last
 from .registry import implements
 
 # --- without NaN ----------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def _teach_quantile(function: Any, scale: float, skips_nan: bool) -> None:
         if q.ndim:
             each = [quantile(x, part, axis, keepdims=keepdims) for part in q.reshape(-1)]
             return np.stack(each).reshape(q.shape + np.shape(each[0]))
-        rows = np.sort(merged_last(batch(x), axis), axis=-1)  # NaN comes last
+        rows = np.sort(merged_last(dual_array(x), axis), axis=-1)  # NaN comes last
         known = np.sum(_known(rows), axis=-1, keepdims=True)
         rank = q / scale * (known - 1)
         below = np.floor(plain(rank)).astype(int)
@@ -125,13 +125,13 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @composed(np.unwrap)
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
-    return batch(p) + 0.0  # what is added does not depend on p
+    return dual_array(p) + 0.0  # what is added does not depend on p
 
 
 def _rearranged(function: Any, order: Callable[..., Any]) -> None:
     @implements(function)
     def on_batch(x: Any, *args: Any, axis: int = -1) -> Any:
-        x = batch(x)
+        x = dual_array(x)
         return np.take_along_axis(x, order(plain(x), *args, axis=axis), axis)
 
 
@@ -140,5 +140,5 @@ _rearranged(np.partition, np.argpartition)
 
 @implements(np.unique)
 def _unique(ar: Any) -> Any:
-    row = np.ravel(batch(ar))
+    row = np.ravel(dual_array(ar))
     return row[np.unique(plain(row), return_index=True)[1]]

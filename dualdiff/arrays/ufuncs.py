@@ -1,4 +1,4 @@
-"""NumPy's elementwise functions on batches of duals, by look-up in the rule table."""
+"""NumPy's elementwise functions on arrays of duals, by look-up in the rule table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import _array, aligned, as_batch, cast, made, operand, plain, promoted, top, union
+from ..dual.levels import _array, aligned, as_dual_array, cast, made, operand, plain, promoted, top, union
 from ..dual.nesting import level_of
 from ..dual.number import Dual, no_rule
 from ..rules.function import Function
@@ -65,7 +65,7 @@ def elementary(function: Any, *inputs: Any) -> Any:
         return function(*map(_bare, inputs))
     if function in COMPOSED:
         return COMPOSED[function](*inputs)
-    operands = [as_batch(x) for x in inputs]
+    operands = [as_dual_array(x) for x in inputs]
     if function in FLAT:
         result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
     elif function in RULES:
@@ -88,17 +88,17 @@ def _apply(function: Any, path: tuple[int, ...], operands: list[Any], alone: boo
         return _array(y, dy, level) if level else y
     y = _apply(function, path, values, alone)
     terms = [
-        scaled(_apply(function, (*path, i), values, alone), aligned(t, y.ndim))
+        scaled_array(_apply(function, (*path, i), values, alone), aligned(t, y.ndim))
         for i, t in enumerate(tangents)
         if t is not None
     ]
     return _array(y, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
 
 
-def scaled(partial: Any, tangents: Any, crossed: bool = False) -> Any:
+def scaled_array(partial: Any, tangents: Any, crossed: bool = False) -> Any:
     """Partial derivatives, shape S, times tangents, shape (N,) + S, 0 where a tangent is exactly 0.
 
-    On batches of a lower level it is the derivative of that product, in which a zero among the tangents
+    On arrays of a lower level it is the derivative of that product, in which a zero among the tangents
     of either counts: in the terms with those of the partial derivative (``crossed``) a 0 on both sides.
     """
     level = max(level_of(partial), level_of(tangents))
@@ -109,9 +109,9 @@ def scaled(partial: Any, tangents: Any, crossed: bool = False) -> Any:
     ndim = max(partial.ndim, tangents.ndim)
     p, dp = (partial._values, partial._tangents) if level_of(partial) == level else (partial, None)
     t, dt = (tangents._values, tangents._tangents) if level_of(tangents) == level else (tangents, None)
-    parts = [] if dp is None else [scaled(aligned(dp, ndim), t, crossed=True)]
-    parts += [] if dt is None else [scaled(p, aligned(dt, ndim), crossed)]
-    return _array(scaled(p, t, crossed), parts[0] if len(parts) == 1 else parts[0] + parts[1], level)
+    parts = [] if dp is None else [scaled_array(aligned(dp, ndim), t, crossed=True)]
+    parts += [] if dt is None else [scaled_array(p, aligned(dt, ndim), crossed)]
+    return _array(scaled_array(p, t, crossed), parts[0] if len(parts) == 1 else parts[0] + parts[1], level)
 
 
 def _stored(result: Any, out: Any, where: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.batch import is_masked
+from ..dual.levels import is_masked
 from ..dual.nesting import level_of
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..rules.function import AlsoCompiled
-from .batch import as_batch
+from .levels import as_dual_array
 from .number import Dual
 
 
@@ -17,7 +17,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     Parameters
     ----------
-    x : an array, batch of duals, or list of numbers or duals.
+    x : an array, array of duals, or list of numbers or duals.
     axis : the axis or axes to sum over; all if None.
     keepdims : whether these axes stay, with length 1.
 
@@ -27,8 +27,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(logsumexp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    x = as_batch(x)
-    if isinstance(x, Dual.batch):  # asked as NumPy asks for its own functions
+    x = as_dual_array(x)
+    if isinstance(x, Dual._array_class):  # asked as NumPy asks for its own functions
         return x.__array_function__(logsumexp, (type(x),), (x, axis, keepdims), {})
     x = np.asarray(x, float) if x.dtype.kind in "biu" else x
     largest = shift(x, axis)

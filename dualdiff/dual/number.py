@@ -43,8 +43,8 @@ class Dual(KnownToNumba):
 
     __slots__ = ("__weakref__", "_level", "_tangents", "_value")
 
-    # The batch of duals; array.py says it.
-    batch: ClassVar[Any]
+    # The array of duals; arrays/dual_array.py says it.
+    _array_class: ClassVar[Any]
 
     _value: Any
     _tangents: tuple[Any, ...]
@@ -141,11 +141,11 @@ class Dual(KnownToNumba):
             return inputs[0] // inputs[1], inputs[0] % inputs[1]
         known = ufunc in RULES or ufunc in FLAT or ufunc in VALUE_ONLY
         if not known or method != "__call__" or kwargs or any(not _is_scalar(x) for x in inputs):
-            return Dual.batch.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
+            return Dual._array_class.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
         return apply(ufunc, ufunc, *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return Dual.batch.__array_function__(self, function, types, args, kwargs)
+        return Dual._array_class.__array_function__(self, function, types, args, kwargs)
 
 
 def _dual(value: Any, tangents: tuple[Any, ...], level: int) -> Dual:
@@ -208,7 +208,7 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
     if function in VALUE_ONLY:
         return y
     if isinstance(y, _COMPLEX):
-        y = _real(y, values)
+        y = _nan_for_complex(y, values)
     lanes = {len(a._tangents) for a, dual in zip(args, duals, strict=True) if dual}
     if len(lanes) > 1:
         raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
@@ -232,20 +232,20 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
                     partial = namespace.partial(partial, i, function)
                 partials.append(partial(*operands))
         tangents = [a._tangents for a, dual in zip(args, duals, strict=True) if dual]
-        return _dual(y, chain.pushforward(partials, tangents, scaled), level)
+        return _dual(y, chain.pushforward(partials, tangents, scaled_dual), level)
 
 
 _COMPLEX = (complex, np.complexfloating)
 
 
-def _real(y: Any, values: Sequence[Any]) -> float:
+def _nan_for_complex(y: Any, values: Sequence[Any]) -> float:
     """Where Python's power of a negative float is complex, NumPy's NaN."""
     if any(isinstance(v, _COMPLEX) for v in values):
         raise TypeError("a Dual is real and does not mix with complex numbers")
     return math.nan
 
 
-def scaled(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] = chain.scaled) -> Any:
+def scaled_dual(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] = chain.scaled) -> Any:
     """The product of a partial derivative and a tangent, 0 where the tangent is 0, on duals too.
 
     On duals it is the derivative of that product, in which a zero among the tangents of either counts.
@@ -257,11 +257,11 @@ def scaled(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] = chai
     t, t_tangents = (tangent._value, tangent._tangents) if level_of(tangent) == level else (tangent, None)
     terms = []
     if t_tangents is not None:
-        terms.append([scaled(p, lane, product) for lane in t_tangents])
+        terms.append([scaled_dual(p, lane, product) for lane in t_tangents])
     if p_tangents is not None:
-        terms.append([scaled(lane, t, chain.crossed) for lane in p_tangents])
+        terms.append([scaled_dual(lane, t, chain.crossed) for lane in p_tangents])
     lanes = terms[0] if len(terms) == 1 else [a + b for a, b in zip(*terms, strict=True)]
-    return _dual(scaled(p, t, product), tuple(lanes), level)
+    return _dual(scaled_dual(p, t, product), tuple(lanes), level)
 
 
 def no_rule(function: Any) -> TypeError:

@@ -24,8 +24,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Function = Callable[..., Any]
-
 TAUGHT, NUMBA, NONE = "taught", "numba", "none"
 
 
@@ -37,7 +35,7 @@ class ArrayFunction(NamedTuple):
     returns: str = ""  # of one that looks at the values alone: why that has no derivative
     parameters: str = ""  # the same: those that Numba knows, as it declares them
     is_method: bool = False  # the same: of arrays in compiled code
-    definition: Function | None = None  # of a composed one
+    definition: Callable[..., Any] | None = None  # of a composed one
 
 
 ARRAY_FUNCTIONS: dict[Any, ArrayFunction] = {}
@@ -50,49 +48,49 @@ def of_kind(*kinds: str) -> dict[Any, ArrayFunction]:
 
 
 def values(
-    function: Function, returns: str, parameters: str = "", is_method: bool = False, compiled: str = NONE
+    function: Callable[..., Any], returns: str, parameters: str = "", is_method: bool = False, compiled: str = NONE
 ) -> None:
     """Enter a function of the values alone; with ``parameters``, as Numba declares them, it is taught by them."""
     compiled = TAUGHT if parameters else compiled
     ARRAY_FUNCTIONS[function] = ArrayFunction("values", compiled, returns, parameters, is_method)
 
 
-def moves(*functions: Function, compiled: str) -> None:
+def moves(*functions: Callable[..., Any], compiled: str) -> None:
     """Enter functions that put elements elsewhere."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("moves", compiled)))
 
 
-def linear(*functions: Function, compiled: str) -> None:
+def linear(*functions: Callable[..., Any], compiled: str) -> None:
     """Enter linear functions of an array."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("linear", compiled)))
 
 
-def jointly(*functions: Function, compiled: str) -> None:
+def jointly(*functions: Callable[..., Any], compiled: str) -> None:
     """Enter linear functions of several arrays taken together."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("jointly", compiled)))
 
 
-def product(*functions: Function, compiled: str) -> None:
+def product(*functions: Callable[..., Any], compiled: str) -> None:
     """Enter functions that are linear in each of several arrays."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("product", compiled)))
 
 
-def composed(function: Function) -> Callable[[Function], Function]:
+def composed(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a function that the decorated one computes."""
 
-    def enter(definition: Function) -> Function:
+    def enter(definition: Callable[..., Any]) -> Callable[..., Any]:
         ARRAY_FUNCTIONS[function] = ArrayFunction("composed", TAUGHT, definition=definition)
         return definition
 
     return enter
 
 
-def apart(*functions: Function, compiled: str) -> None:
+def apart(*functions: Callable[..., Any], compiled: str) -> None:
     """Enter functions that are written out for each way."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("apart", compiled)))
 
 
-def unasked(*functions: Function) -> None:
+def unasked(*functions: Callable[..., Any]) -> None:
     """Enter functions that NumPy itself never hands over."""
     ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("unasked", TAUGHT)))
 

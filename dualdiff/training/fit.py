@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import value_and_gradient
-from ..dual.batch import is_masked
+from ..dual.levels import is_masked
 from .checks import as_count
 from .epochs import NOT_FINITE, epoch_of
 from .optimizers import Optimizer, State

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays.dual_array import DualArray
 from ..calls.arguments import as_input, check_memory, one_sample
 from ..calls.trees import as_results
-from ..dual.batch import as_batch, lift, plain, zeros
+from ..dual.levels import as_dual_array, lift, plain, zeros
 from ..dual.nesting import fresh_level, level_of
 from ..dual.number import _dual
 from .uniform import Witness
@@ -71,7 +71,7 @@ def interpreted_hessian(gradients: Any, argnums: tuple[int, ...]) -> Callable[..
     """The derivatives, by each of the arguments, of a function that returns a gradient for each of them."""
 
     def joined(*args: Any, **kwargs: Any) -> Any:
-        return np.concatenate([as_batch(part).reshape(-1) for part in gradients(*args, **kwargs)])
+        return np.concatenate([as_dual_array(part).reshape(-1) for part in gradients(*args, **kwargs)])
 
     joined = functools.update_wrapper(joined, gradients, updated=())
     joined.is_gradient = True  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def interpreted_hessian(gradients: Any, argnums: tuple[int, ...]) -> Callable[..
         args, xs = _checked(gradients, args, kwargs, argnums)
         shapes = [np.shape(x) for x in xs]
         ends = np.cumsum([np.size(x) for x in xs])[:-1]
-        by_argument = [np.split(as_batch(block), ends) for block in rows(*args, **kwargs)]
+        by_argument = [np.split(as_dual_array(block), ends) for block in rows(*args, **kwargs)]
         return tuple(
             tuple(
                 _number_or_array(column[i].reshape(shape + of_x))
@@ -149,7 +149,7 @@ def interpreted_returning(f: Any, out: int) -> Callable[..., Any]:
         others = [a for i, a in enumerate(args) if i != out % len(args)]
         buffer = given.copy()
         if level_of(others) > 0:
-            buffer = zeros(np.shape(given), max((as_batch(a) for a in others if level_of(a) > 0), key=level_of))
+            buffer = zeros(np.shape(given), max((as_dual_array(a) for a in others if level_of(a) > 0), key=level_of))
             buffer[...] = given
         f(*_replaced(args, (out,), [buffer]), **kwargs)
         return buffer
@@ -222,7 +222,7 @@ def _stacked(results: list[Any]) -> Any:
         return tuple(_stacked(list(cells)) for cells in zip(*results, strict=True))
     if isinstance(first, dict):
         return {key: _stacked([r[key] for r in results]) for key in first}
-    return np.stack([as_batch(r) for r in results])
+    return np.stack([as_dual_array(r) for r in results])
 
 
 # --- passes ---------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def _positional(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], index: in
 
 def _plain_batch(x: Any) -> Any:
     """A list or object array of duals, from an outer derivative, as one batch."""
-    return as_batch(x) if isinstance(x, (list, tuple, np.ndarray)) and level_of(x) > 0 else x
+    return as_dual_array(x) if isinstance(x, (list, tuple, np.ndarray)) and level_of(x) > 0 else x
 
 
 def _name(f: Any) -> str:
@@ -345,7 +345,7 @@ def _name(f: Any) -> str:
 
 def _batch(y: Any, f: Any) -> Any:
     """A number, an array, or lists of them that f returned, as a batch or a plain array."""
-    y = as_batch(y)
+    y = as_dual_array(y)
     if y.dtype.kind not in "biuf":
         raise TypeError(f"{_name(f)} returned {y.dtype}: derivatives are of real numbers")
     return y
@@ -384,7 +384,7 @@ def _tangents(y: Any, level: int, lanes: int) -> Any:
 
 
 def _elementwise(y: Any, x: Any, f: Any, level: int) -> Any:
-    y = as_batch(y)
+    y = as_dual_array(y)
     if np.shape(y) == () and level_of(y) < level:  # a constant
         y = np.broadcast_to(y, np.shape(x))
     if np.shape(y) != np.shape(x):

@@ -12,7 +12,7 @@ import numpy as np
 from ..calls.arguments import as_callable
 from ..calls.threads import number_of_threads
 from ..calls.trees import as_results, flat
-from ..dual.batch import as_batch, is_masked
+from ..dual.levels import as_dual_array, is_masked
 from ..dual.nesting import level_of
 from .interpreted import on_samples
 
@@ -120,7 +120,7 @@ def _moved(x: Any, axis: int | None, i: int) -> Any:
     if axis is None:
         return x
     if level_of(x):
-        array = as_batch(x)
+        array = as_dual_array(x)
     else:
         if is_masked(x):
             raise TypeError(f"argument {i} is a masked array: pass its data, or x.filled(...)")

@@ -15,7 +15,7 @@ from numba.extending import overload_attribute, overload_method
 from ...generated import function_from
 from ...rules.array_functions import of_kind
 from ..dual.layout import new_array
-from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of
+from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of_type
 from ..numba_internals import TypingError
 from .joining import elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
@@ -27,8 +27,8 @@ from .teaching import bare, common, compiled, implements, is_none
 def _teach_composed(function: Any, definition: Any) -> None:
     parameters = str(inspect.signature(definition))[1:-1]
     names = ", ".join(inspect.signature(definition).parameters)
-    text = f"def typed({parameters}):\n    return definition if any(map(level_of, ({names},))) else None\n"
-    implements(function)(function_from(text, {"definition": definition, "level_of": level_of}))
+    text = f"def typed({parameters}):\n    return definition if any(map(level_of_type, ({names},))) else None\n"
+    implements(function)(function_from(text, {"definition": definition, "level_of_type": level_of_type}))
 
 
 for _function, _entry in of_kind("composed").items():
@@ -39,7 +39,7 @@ for _function, _entry in of_kind("composed").items():
 
 @implements(np.divmod)
 def _divmod(a, b):
-    if level_of(a) or level_of(b):
+    if level_of_type(a) or level_of_type(b):
         return lambda a, b: (a // b, a % b)
     return None
 
@@ -150,7 +150,7 @@ def _unwrap(p):
 
 @implements(np.polynomial.polynomial.polyval)
 def _polyval(x, c):
-    if not (isinstance(c, types.Array) and c.ndim == 1 and is_numeric(x) and (level_of(x) or level_of(c))):
+    if not (isinstance(c, types.Array) and c.ndim == 1 and is_numeric(x) and (level_of_type(x) or level_of_type(c))):
         return None
 
     def by_horner(x, c):
@@ -205,7 +205,7 @@ def _asarray_chkfinite(a):
 
 @implements(np.asarray)
 def _asarray(a, dtype=None):
-    if not (is_none(dtype) and isinstance(a, (types.BaseTuple, types.List)) and level_of(a)):
+    if not (is_none(dtype) and isinstance(a, (types.BaseTuple, types.List)) and level_of_type(a)):
         return None
     return (lambda a, dtype=None: outputs(a)) if all(is_dual(t) or is_number(t) for t in elements(a)) else None
 

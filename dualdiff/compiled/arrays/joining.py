@@ -14,7 +14,7 @@ from numba.extending import intrinsic, overload
 
 from ...generated import for_compiled_code, function_from
 from ..dual.layout import new_array
-from ..dual.types import OPTIONS, is_dual, is_number, level_of
+from ..dual.types import OPTIONS, is_dual, is_number, level_of_type
 from ..numba_internals import TypingError, cpu_target
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric, shape_with, shape_without, slab
 from .teaching import bare, checked_axis, common, implements, is_none
@@ -25,7 +25,7 @@ from .teaching import bare, checked_axis, common, implements, is_none
 @implements(np.array)
 def _array(object, dtype=None):
     # not of a list: Numba itself rewrites that call, to one which fails
-    if not (is_none(dtype) and isinstance(object, types.BaseTuple) and level_of(object)):
+    if not (is_none(dtype) and isinstance(object, types.BaseTuple) and level_of_type(object)):
         return None
     if not all(is_dual(t) or is_number(t) for t in object.types):
         return None
@@ -44,7 +44,7 @@ def elements(ty: Any) -> list[types.Type]:
 @overload(array, jit_options={"error_model": "numpy"}, prefer_literal=False)
 def _array_in_clone(object, dtype=None):
     sequence = isinstance(object, (types.BaseTuple, types.List))
-    if not (sequence and level_of(object) and _is_float_dtype(dtype)):
+    if not (sequence and level_of_type(object) and _is_float_dtype(dtype)):
         if is_none(dtype):
             return lambda object, dtype=None: np.array(object)
         return lambda object, dtype=None: np.array(object, dtype)
@@ -53,7 +53,8 @@ def _array_in_clone(object, dtype=None):
         return lambda object, dtype=None: outputs(object)
     if isinstance(object, types.List):
         (row,) = rows
-        if not isinstance(row, (types.List, types.Array)) or level_of(row.dtype) == 0 or getattr(row, "ndim", 1) != 1:
+        of_duals = isinstance(row, (types.List, types.Array)) and level_of_type(row.dtype) > 0
+        if not of_duals or getattr(row, "ndim", 1) != 1:
             return None
         element = types.TypeRef(row.dtype)
 

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from ...generated import function_from
 from ..dual.layout import new_array
-from ..dual.types import DualType, is_dual, level_of
+from ..dual.types import DualType, is_dual, level_of_type
 from ..numba_internals import cpu_target
 from .loops import (
     accumulate,
@@ -62,8 +62,8 @@ def kind_of_product(*operands: types.Type) -> DualType:
 
 def active(a: Any, b: Any) -> tuple[bool, bool]:
     """Which operands are duals of the highest level: the others are constants."""
-    level = max(level_of(a), level_of(b))
-    return level_of(a) == level, level_of(b) == level
+    level = max(level_of_type(a), level_of_type(b))
+    return level_of_type(a) == level, level_of_type(b) == level
 
 
 @intrinsic

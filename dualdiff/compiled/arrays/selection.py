@@ -14,7 +14,7 @@ from numba.extending import overload, overload_method
 from ...generated import for_compiled_code, function_from
 from ...rules.array_functions import of_kind
 from ..dual.layout import new_array
-from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of
+from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of_type
 from .loops import applies, assign, copied, element, elementwise, flat, is_dual_array, is_numeric, line
 from .teaching import bare, common, compiled, implements, is_none, teach
 
@@ -26,7 +26,7 @@ def _teach_value_only(function: Any, parameters: str, method: str = "") -> None:
     names = [parameter.partition("=")[0].strip() for parameter in parameters.split(",")]
 
     def write(*arguments: Any) -> Any:
-        if not any(level_of(t) for t in arguments):
+        if not any(level_of_type(t) for t in arguments):
             return None
         given = []
         for name, t in zip(names, arguments, strict=True):
@@ -151,7 +151,7 @@ def _between_points(x, xp, fp):
 
 @implements(np.interp)
 def _interp(x, xp, fp):
-    if not (all(map(is_numeric, (x, xp, fp))) and any(level_of(t) for t in (x, xp, fp))):
+    if not (all(map(is_numeric, (x, xp, fp))) and any(level_of_type(t) for t in (x, xp, fp))):
         return None
     if not isinstance(x, types.Array):
         return lambda x, xp, fp: _between_points(x, xp, fp)

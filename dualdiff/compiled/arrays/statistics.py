@@ -16,7 +16,7 @@ from numba import types
 
 from ...generated import function_from
 from ..dual.layout import new_array
-from ..dual.types import is_number, level_of
+from ..dual.types import is_number, level_of_type
 from .loops import assign, copied, expanded, flat, is_dual_array, is_numeric
 from .reductions import OVER_ROWS, median_of
 from .teaching import compiled, implements, is_none
@@ -89,7 +89,7 @@ def _quantile(a, q, scale, skips_nan):
 def _teach_quantile(function: Any, scale: float, skips_nan: bool) -> None:
     @implements(function)
     def typed(a, q):
-        if not is_dual_array(a) or level_of(q):
+        if not is_dual_array(a) or level_of_type(q):
             return None
         if is_number(q):
             return lambda a, q: _quantile(a, q, scale, skips_nan)

@@ -23,13 +23,13 @@ from ..pipeline.clone import LoopCloneCompiler, clone
 from ..transforms.dense import CompiledJvp, CompiledTransform
 from ..transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
 from .rows import LONGEST
-from .source import Argument, Calls, Loop, Numbers, Rows, is_of_numbers, lanes_of, number_type
+from .source import Argument, ArraySamples, Calls, Loop, ScalarSamples, is_of_numbers, lanes_of, number_type
 
 PIECE = 1 << 18
 """Bytes of an argument that is not contiguous, or not of floats, which are copied at a time."""
 
 
-class Kernel:
+class CompiledLoop:
     """A compiled loop over samples, with the strict one for where speculation has failed."""
 
     def __init__(self, write: Callable[[bool], Loop], arguments: Sequence[Argument], request: Sequence[Any]) -> None:
@@ -95,25 +95,25 @@ def _is_direct(x: np.ndarray, dtype: np.dtype) -> bool:
 
 
 class Plan:
-    """A kernel for samples of known shapes: the types and shapes of its results, and how it gets its arguments.
+    """A loop for samples of known shapes: the types and shapes of its results, and how it gets its arguments.
 
     ``shapes`` is None if they depend on the shapes of arrays that f returns.
     """
 
-    def __init__(self, kernel: Kernel, of_samples: Sequence[tuple[int, ...]]) -> None:
-        self.kernel = kernel
-        self.loop = kernel.loop
+    def __init__(self, compiled: CompiledLoop, of_samples: Sequence[tuple[int, ...]]) -> None:
+        self.compiled = compiled
+        self.loop = compiled.loop
         self.types = [as_dtype(output.type) for output in flat(self.loop.results)]
         self._of_samples = of_samples
         self.shapes = None if self.loop.ndims else self.result_shapes(())
-        self._copied = [as_dtype(number_type(a.type)) if a.batched else None for a in kernel.arguments]
+        self._copied = [as_dtype(number_type(a.type)) if a.batched else None for a in compiled.arguments]
 
     def result_shapes(self, found: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """The shapes of the results of one sample, from those of the arrays that f returns."""
         return [output.shape_of(self._of_samples, found) for output in flat(self.loop.results)]
 
     def part(self, arguments: Sequence[Any], start: int, stop: int) -> list[Any]:
-        """The arguments for some of the samples, as the kernel takes them."""
+        """The arguments for some of the samples, as the loop takes them."""
         return [
             x if dtype is None else x[start:stop] if _is_direct(x, dtype) else np.require(x[start:stop], dtype, "CA")
             for x, dtype in zip(arguments, self._copied, strict=True)
@@ -134,7 +134,7 @@ class Batch:
 
     def __init__(self, g: Any) -> None:
         self._g = g
-        self._kernels: dict[Any, Kernel] = {}
+        self._loops: dict[Any, CompiledLoop] = {}
         self._plans: dict[Any, Plan] = {}
         self._indices: list[int] = g.indices if isinstance(g, CompiledTransform) else []
 
@@ -146,7 +146,7 @@ class Batch:
         found: tuple[tuple[int, ...], ...] = ()
         if shapes is None:  # f returns arrays
             one = arguments if n else [one_sample(x) if b else x for x, b in zip(arguments, batched, strict=True)]
-            found = plan.kernel.shapes(plan.part(one, 0, 1))
+            found = plan.compiled.shapes(plan.part(one, 0, 1))
             shapes = plan.result_shapes(found)
         check_memory(n * sum(math.prod(s) * d.itemsize for s, d in zip(shapes, plan.types, strict=True)), "batch")
         wanted: Sequence[Any] = [None] * len(shapes)
@@ -161,7 +161,8 @@ class Batch:
         def run(start: int, stop: int) -> None:
             for first in range(start, stop, length):
                 last = min(first + length, stop)
-                at, unlike = plan.kernel.run(found, plan.part(arguments, first, last), [r[first:last] for r in results])
+                part = plan.part(arguments, first, last)
+                at, unlike = plan.compiled.run(found, part, [r[first:last] for r in results])
                 if at >= 0:
                     raise ValueError(
                         f"{self._g.__name__} returned arrays of shapes {found} for the first sample, "
@@ -215,18 +216,19 @@ class Batch:
                 for x, b, a, length in zip(arguments, batched, active, lengths, strict=True)
             )
             size = sum(math.prod(of_samples[i]) for i in self._indices)
-            self._plans[known] = Plan(self._kernel(described, size), of_samples)
+            self._plans[known] = Plan(self._loop(described, size), of_samples)
         return self._plans[known]
 
-    def _kernel(self, arguments: tuple[Argument, ...], size: int) -> Kernel:
+    def _loop(self, arguments: tuple[Argument, ...], size: int) -> CompiledLoop:
         """The loop for arguments of these types, with ``size`` parameters in a sample."""
         n = self._g.lanes_for(size) if self._indices else 1
         with global_compiler_lock:
-            if (arguments, n) not in self._kernels:
+            if (arguments, n) not in self._loops:
                 of_f = self._g.request if isinstance(self._g, Driver) else (self._g, "value")
                 request = (*of_f, "batch", arguments, n)
-                self._kernels[arguments, n] = Kernel(functools.partial(self._written, arguments, n), arguments, request)
-            return self._kernels[arguments, n]
+                write = functools.partial(self._written, arguments, n)
+                self._loops[arguments, n] = CompiledLoop(write, arguments, request)
+            return self._loops[arguments, n]
 
     def _written(self, arguments: tuple[Argument, ...], n: int, strict: bool) -> Loop:
         argtypes = [a.type for a in arguments]
@@ -245,7 +247,7 @@ class Batch:
         kind, _, single, with_value = self._request()
         argtypes = [a.type for a in arguments]
         y, viewed = self._g.result_type(argtypes, n, strict), self._g.viewed(argtypes, n, strict)
-        loop = Rows(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, viewed)
+        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, viewed)
         return loop.written(single, with_value)
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:
@@ -267,7 +269,7 @@ class Batch:
             raise
         if not is_of_numbers(y, kind):
             return None
-        return Numbers(kind, looped, arguments, self._indices, y, 1, strict).written(single, with_value)
+        return ScalarSamples(kind, looped, arguments, self._indices, y, 1, strict).written(single, with_value)
 
     def _request(self) -> tuple[str, Any, bool, bool]:
         if isinstance(self._g, CompiledTransform):

@@ -9,14 +9,14 @@ from typing import Any
 from numba import types
 
 from ...calls.threads import number_of_threads
-from ..dual.types import is_dual, is_number, level_of
+from ..dual.types import is_dual, is_number, level_of_type
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from ..transforms import seeding
 from ..transforms.dense import CompiledTransform
 from ..transforms.driver import described, object_mode, without_omitted
 from ..transforms.source import Text
 from .batch import batch
-from .source import Argument, Numbers
+from .source import Argument, ScalarSamples
 
 MANY = 1 << 14
 """For arrays with more numbers Python is asked whether their derivatives, one by one, are worth threads."""
@@ -40,7 +40,7 @@ class CompiledDerivative(CompiledTransform):
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
         if not isinstance(argtypes[self.indices[0]], types.Array):
             return {}
-        level = 1 + max(map(level_of, argtypes))
+        level = 1 + max(map(level_of_type, argtypes))
         arguments = [
             Argument(t.dtype, True, True)
             if i in self.indices
@@ -48,8 +48,9 @@ class CompiledDerivative(CompiledTransform):
             for i, t in enumerate(argtypes)
         ]
         y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        numbers = Numbers("derivative", clone(self._f, LoopCloneCompiler), arguments, self.indices, y, level, strict)
-        return {"loop": Clone(numbers.written(True, self._with_value).function(), CloneCompiler)}
+        f = clone(self._f, LoopCloneCompiler)
+        loop = ScalarSamples("derivative", f, arguments, self.indices, y, level, strict)
+        return {"loop": Clone(loop.written(True, self._with_value).function(), CloneCompiler)}
 
     def wide_entry(self, argtypes: tuple[types.Type, ...]) -> Any:
         return object_mode(self._of_many, len(argtypes))

@@ -104,9 +104,9 @@ class Loop:
         return function_from(self.text, {**HELPERS, **self.scope})
 
 
-def _kernel(n_arguments: int, n_results: int, lines: Sequence[str]) -> str:
+def _over_samples(n_arguments: int, n_results: int, lines: Sequence[str]) -> str:
     arguments = [f"a{i}" for i in range(n_arguments)]
-    return _function("kernel", ["shapes", *arguments, *(f"r{k}" for k in range(n_results))], lines)
+    return _function("over_samples", ["shapes", *arguments, *(f"r{k}" for k in range(n_results))], lines)
 
 
 def _function(name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
@@ -162,7 +162,7 @@ def lanes_of(arguments: Sequence[Argument]) -> list[int]:
     return list(itertools.accumulate(widths, initial=0))
 
 
-class Numbers:
+class ScalarSamples:
     """Writes the loop over samples of numbers and rows.
 
     ``kind`` is that of the transform, or "value" for the values of f alone; ``indices`` are those of the arguments to
@@ -197,7 +197,7 @@ class Numbers:
         derivative = rows[0][0] if single and rows[0] else tuple(rows) if self.kind == "hessian" else rows[0]
         results = found if self.kind == "value" else (found, derivative) if with_value else derivative
         scope = {"block": block(self._block(stores)), "STRIDE": STRIDE}
-        return Loop(self._kernel(len(stores)), scope, results, step=STRIDE)
+        return Loop(self._loop(len(stores)), scope, results, step=STRIDE)
 
     def _derivatives(self, tree: Any, stores: list[Any]) -> tuple[Any, ...]:
         """The derivatives of parts of the result by each argument."""
@@ -259,7 +259,7 @@ class Numbers:
             return "*" + number if argument.starred else number
         return f"sample({number}, LEVEL, {self.lanes[-1]}, {self.lanes[i]}, {int(self.strict)})"
 
-    def _kernel(self, n_results: int) -> str:
+    def _loop(self, n_results: int) -> str:
         """The loop over whole strides, and over the rest, filled up to a stride, in memory of its own."""
         batched = [i for i, argument in enumerate(self.arguments) if argument.batched]
         constants = [f"a{i}" for i, argument in enumerate(self.arguments) if not argument.batched]
@@ -283,7 +283,7 @@ class Numbers:
             *("    " + line for line in rest),
             "return bad, -1, shapes",
         ]
-        return _kernel(len(self.arguments), n_results, lines)
+        return _over_samples(len(self.arguments), n_results, lines)
 
 
 def _as_float(ty: types.Type) -> types.Type:
@@ -293,7 +293,7 @@ def _as_float(ty: types.Type) -> types.Type:
 # --- loops over rows ------------------------------------------------------------------------
 
 
-class Rows:
+class ArraySamples:
     """Writes the loop over samples of arrays, for passes as in text.py: with buffers of duals for all samples.
 
     ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones;
@@ -332,7 +332,7 @@ class Rows:
         rows = tuple(tuple(Output(base_type(x), w + s) for x, s in zip(by, of_x, strict=True)) for w in whole)
         derivative = rows[0][0] if single else rows if self.kind == "hessian" else rows[0]
         tree = (value, derivative) if with_value else derivative
-        text = _kernel(len(self.arguments), len(list(flat(tree))), self._lines(parts, int(with_value)))
+        text = _over_samples(len(self.arguments), len(list(flat(tree))), self._lines(parts, int(with_value)))
         return Loop(text, {"f": self.f}, tree, tuple(ndim for part in arrays if (ndim := ndim_of(part.type))))
 
     def _parts_of_y(self) -> list[Part]:
@@ -433,5 +433,5 @@ class Calls:
         found = f"({''.join(shape + ', ' for shape in shapes)})"
         check = [f"    if {found} != shapes:", f"        return False, i, {found}"] if shapes else []
         lines = [f"for i in range(len(a{batched})):", f"    y = g({', '.join(cells)})", *check, *puts]
-        text = _kernel(len(self.arguments), len(parts), [*lines, "return False, -1, shapes"])
+        text = _over_samples(len(self.arguments), len(parts), [*lines, "return False, -1, shapes"])
         return Loop(text, {"g": self.g}, mapped(tree, iter(outputs)), tuple(ndims))

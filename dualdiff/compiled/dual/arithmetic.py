@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from ..numba_internals import cgutils, config
 from .layout import constant, int32, make, packed, parts, unpacked
-from .types import SCALARS, DualType, TangentsType, is_array, is_dual, level_of
+from .types import SCALARS, DualType, TangentsType, is_array, is_dual, level_of_type
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def multiply_add(builder: ir.IRBuilder, total: Any, p: ir.Value, t: ir.Value, ze
 
 def _split(context: Any, builder: ir.IRBuilder, level: int, ty: types.Type, number: ir.Value) -> tuple[Typed, Any]:
     """The value and the tangents (or None) of a number, at a level."""
-    if level_of(ty) < level:
+    if level_of_type(ty) < level:
         return (ty, number), None
     dual = parts(context, builder, ty, number)
     return (ty.base, dual.value), Lanes(ty, dual.tangents)
@@ -274,7 +274,7 @@ def constant_like(typingctx: Any, y: Any, dual: Any) -> Any:
 def seeded(typingctx: Any, x: Any, other: Any) -> Any:
     """The dual x + eps with one tangent, at a level above ``x`` and ``other``."""
     base = _float_base(x)
-    ty = DualType(1 + max(level_of(x), level_of(other)), base, 1, SCALARS)
+    ty = DualType(1 + max(level_of_type(x), level_of_type(other)), base, 1, SCALARS)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         one = context.cast(builder, ir.Constant(ir.DoubleType(), 1.0), types.float64, base)

@@ -1,4 +1,4 @@
-"""Batches of duals on their way between Python and compiled code.
+"""Arrays of duals on their way between Python and compiled code.
 
 In Python a ``DualArray`` keeps values and tangents apart; compiled code keeps the numbers of each
 dual together. On the way in and out the numbers are copied from one order to the other, through a
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import typeof, types
 from numba.extending import NativeValue, box, unbox
 
-from ...dual.batch import _array
+from ...dual.levels import _array
 from ...dual.nesting import level_of
 from ...dual.number import Dual, _dual
 from ...rules.function import NUMBA_TYPES
@@ -24,12 +24,12 @@ from .layout import make, packed, parts, unpacked
 from .types import SCALARS, DualArrayType, DualType, is_dual
 
 
-def type_of_batch(batch: Any) -> DualArrayType:
+def type_of_dual_array(batch: Any) -> DualArrayType:
     """The Numba type of a ``DualArray`` from Python."""
     return DualArrayType(_kind(batch), batch.ndim, "C")
 
 
-NUMBA_TYPES[Dual.batch] = type_of_batch
+NUMBA_TYPES[Dual._array_class] = type_of_dual_array
 
 
 def _kind(x: Any) -> DualType:
@@ -94,7 +94,7 @@ def _retyped(
 
 
 @unbox(DualArrayType)
-def _unbox_batch(ty: DualArrayType, obj: Any, c: Any) -> NativeValue:
+def _unbox_dual_array(ty: DualArrayType, obj: Any, c: Any) -> NativeValue:
     leaf, count = _numbers(ty.dtype)
     plain = types.Array(leaf, ty.ndim + 1, "C")
     packing = c.pyapi.unserialize(c.pyapi.serialize_object(pack))
@@ -111,7 +111,7 @@ def _unbox_batch(ty: DualArrayType, obj: Any, c: Any) -> NativeValue:
 
 
 @box(DualArrayType)
-def _box_batch(ty: DualArrayType, val: Any, c: Any) -> Any:
+def _box_dual_array(ty: DualArrayType, val: Any, c: Any) -> Any:
     leaf, count = _numbers(ty.dtype)
     plain = types.Array(leaf, ty.ndim + 1, "A")
     array = arrayobj.make_array(ty)(c.context, c.builder, val)

@@ -22,7 +22,7 @@ from ...rules.function import NUMBA_TYPES, AlsoCompiled, Function
 from ...rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial
 from ..numba_internals import AttributeTemplate, cpu_target, infer_getattr, make_callable_template
 from .arithmetic import constant_like, has_fma, pushforward, pushforward2, seeded, square_rest, tangent_at, value
-from .types import OPTIONS, DualType, is_dual, is_number, level_of
+from .types import OPTIONS, DualType, is_dual, is_number, level_of_type
 
 IN_COMPILED_CODE = {special.square_rest: square_rest} if has_fma() else {}
 """Helpers of rules for which the processor has an instruction."""
@@ -56,7 +56,7 @@ def _is_operand(ty: Any) -> bool:
 
 def _active(a: Any, b: Any) -> tuple[bool, bool]:
     """Which operands are duals of the highest level: the others are constants."""
-    level = max(level_of(a), level_of(b))
+    level = max(level_of_type(a), level_of_type(b))
     return is_dual(a) and a.level == level, is_dual(b) and b.level == level
 
 
@@ -64,7 +64,7 @@ def _unary(spelling: Any, function: Any) -> Callable[[Any], Any]:
     def implementation(x):
         if not is_dual(x):
             return None
-        partial = compiled_partial(RULES[function].alone[0], level_of(x.base))
+        partial = compiled_partial(RULES[function].alone[0], level_of_type(x.base))
 
         def on_dual(x):
             v = value(x)
@@ -83,7 +83,7 @@ def _binary(spelling: Any, function: Any) -> Callable[[Any, Any], Any]:
         if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
             return None
         active = _active(a, b)
-        level = max(level_of(t.base if on else t) for t, on in zip((a, b), active, strict=True))
+        level = max(level_of_type(t.base if on else t) for t, on in zip((a, b), active, strict=True))
         by_a, by_b = (compiled_partial(p, level) for p in (rule.partials if all(active) else rule.alone))
         if active == (True, True):
 
@@ -136,7 +136,7 @@ def _flat_binary(spelling: Any) -> Callable[[Any, Any], Any]:
         if not (_is_operand(a) and _is_operand(b) and (is_dual(a) or is_dual(b))):
             return None
         if _active(a, b)[0]:
-            if level_of(a) == level_of(b):
+            if level_of_type(a) == level_of_type(b):
                 return lambda a, b: constant_like(spelling(value(a), value(b)), a)
             return lambda a, b: constant_like(spelling(value(a), b), a)
         return lambda a, b: constant_like(spelling(a, value(b)), b)

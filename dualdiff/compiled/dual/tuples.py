@@ -16,15 +16,15 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from ..numba_internals import AbstractTemplate, cpu_target, impl_ret_borrowed, infer, infer_global, signature
-from .types import OPTIONS, level_of
+from .types import OPTIONS, level_of_type
 
 
 def _one_type(ty: Any) -> types.UniTuple | None:
     """The type of a tuple of numbers and duals with one element type; None of what needs none, or has none."""
-    if not isinstance(ty, types.BaseTuple) or isinstance(ty, types.IterableType) or level_of(ty) == 0:
+    if not isinstance(ty, types.BaseTuple) or isinstance(ty, types.IterableType) or level_of_type(ty) == 0:
         return None
     element = cpu_target.typing_context.unify_types(*ty.types)
-    return None if element is None or level_of(element) == 0 else types.UniTuple(element, len(ty.types))
+    return None if element is None or level_of_type(element) == 0 else types.UniTuple(element, len(ty.types))
 
 
 @intrinsic

@@ -186,11 +186,11 @@ def is_number(ty: Any) -> bool:
     return isinstance(ty, (types.Integer, types.Float, types.Boolean, types.IntegerLiteral, types.BooleanLiteral))
 
 
-def level_of(ty: Any) -> int:
+def level_of_type(ty: Any) -> int:
     """The highest level of the duals in values of a Numba type."""
     if isinstance(ty, DualType):
         return ty.level
     if isinstance(ty, types.BaseTuple):
-        return max(map(level_of, ty.types), default=0)
+        return max(map(level_of_type, ty.types), default=0)
     holders = (types.Array, ViewType, types.List, types.Optional)
-    return level_of(ty.dtype) if isinstance(ty, holders) and hasattr(ty, "dtype") else 0
+    return level_of_type(ty.dtype) if isinstance(ty, holders) and hasattr(ty, "dtype") else 0

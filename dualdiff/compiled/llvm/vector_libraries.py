@@ -38,7 +38,7 @@ class Variant(NamedTuple):
     function: str
     arity: int
     type: str
-    lanes: int
+    width: int
     symbol: str
 
     @property
@@ -49,7 +49,7 @@ class Variant(NamedTuple):
     @property
     def vector(self) -> str:
         """LLVM's name of the type of its operands and its result."""
-        return f"<{self.lanes} x {self.type}>"
+        return f"<{self.width} x {self.type}>"
 
     @property
     def convention(self) -> str:
@@ -137,7 +137,7 @@ def _candidates(symbols: Iterable[tuple[str, int]]) -> Iterator[Variant]:
         for names, arity in ((_UNARY, 1), (_BINARY, 2)):
             for name in names:
                 for type_, suffix, size in (("double", "", 8), ("float", "f", 4)):
-                    lanes = width // size
-                    symbol = pattern.format(name=name, lanes=lanes, v="v" * arity, f=suffix)
+                    numbers = width // size
+                    symbol = pattern.format(name=name, lanes=numbers, v="v" * arity, f=suffix)
                     if llvm.address_of_symbol(symbol) and llvm.address_of_symbol(name + suffix):
-                        yield Variant(name, arity, type_, lanes, symbol)
+                        yield Variant(name, arity, type_, numbers, symbol)

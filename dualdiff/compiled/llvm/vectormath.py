@@ -55,7 +55,7 @@ def _checked(library: Library) -> Library:
     for v in {v.scalar: v for v in library.variants}.values():
         _write_loop(module, v, v.scalar, 1)
     for v in library.variants:
-        _write_loop(module, v, v.symbol, v.lanes)
+        _write_loop(module, v, v.symbol, v.width)
     engine = llvm.create_mcjit_compiler(
         llvm.parse_assembly(str(module)),
         llvm.Target.from_default_triple().create_target_machine(
@@ -87,13 +87,13 @@ def _loop_of(name: str) -> str:
     return f"check.{name}"
 
 
-def _write_loop(module: ir.Module, variant: Variant, name: str, lanes: int) -> None:
+def _write_loop(module: ir.Module, variant: Variant, name: str, width: int) -> None:
     """Write a loop that applies a function, a scalar or a vector one, to the numbers in arrays."""
     number = ir.DoubleType() if variant.type == "double" else ir.FloatType()
-    operand = ir.VectorType(number, lanes) if lanes > 1 else number
+    operand = ir.VectorType(number, width) if width > 1 else number
     index = ir.IntType(64)
     tested = ir.Function(module, ir.FunctionType(operand, [operand] * variant.arity), name)
-    tested.calling_convention = variant.convention if lanes > 1 else ""
+    tested.calling_convention = variant.convention if width > 1 else ""
     arguments = [number.as_pointer()] * (variant.arity + 1) + [index]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), _loop_of(name))
     *operands, result, n = function.args
@@ -109,7 +109,7 @@ def _write_loop(module: ir.Module, variant: Variant, name: str, lanes: int) -> N
 
     y = builder.call(tested, [builder.load(place(x), align=4) for x in operands], cconv=tested.calling_convention)
     builder.store(y, place(result), align=4)
-    following = builder.add(i, index(lanes))
+    following = builder.add(i, index(width))
     i.add_incoming(following, again)
     builder.cbranch(builder.icmp_signed("<", following, n), again, end)
     builder.position_at_end(end)
@@ -161,7 +161,7 @@ def _variants(own: str) -> list[Variant]:
 @functools.cache
 def _attribute(own: str) -> str:
     """What LLVM is told at each call: the vector functions, in the notation of its attribute."""
-    listed = ",".join(f"_ZGV_LLVM_N{v.lanes}{'v' * v.arity}_{own}({v.symbol})" for v in _variants(own))
+    listed = ",".join(f"_ZGV_LLVM_N{v.width}{'v' * v.arity}_{own}({v.symbol})" for v in _variants(own))
     return f' "vector-function-abi-variant"="{listed}"' if listed else ""
 
 

@@ -16,7 +16,7 @@ from ...generated import for_compiled_code, function_from
 from ..arrays.joining import array
 from ..dual.elements import fill
 from ..dual.layout import new_array
-from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of
+from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from ..numba_internals import (
     CPUDispatcher,
@@ -74,7 +74,7 @@ class PrepareForDuals(FunctionPass):
         _replace_numpys(func_ir)
         dual = _dual_among(state.args)
         if dual is not None:
-            active = [i for i, t in enumerate(state.args) if level_of(t) > 0]
+            active = [i for i, t in enumerate(state.args) if level_of_type(t) > 0]
             activity = Activity(func_ir, active)
             _refuse_writes_into_floats(func_ir, activity, state.args)
             _refuse_what_leaves(activity)
@@ -183,7 +183,7 @@ def _dual_among(argtypes: Any) -> DualType | None:
     if not found:
         return None
     unified = cpu_target.typing_context.unify_types(*found)
-    return unified if is_dual(unified) else max(found, key=level_of)
+    return unified if is_dual(unified) else max(found, key=level_of_type)
 
 
 @functools.cache

@@ -32,7 +32,7 @@ TOO_LARGE = (
 empty_early = for_compiled_code("empty_early", "x")
 empty_gradient = for_compiled_code("empty_gradient", "y, x")
 collect_gradient = for_compiled_code("collect_gradient", "result, y, x, start")
-empty_pair = for_compiled_code("empty_pair", "x, everything")
+empty_pair = for_compiled_code("empty_pair", "x, all_arguments")
 empty_jacobian = for_compiled_code("empty_jacobian", "y, x")
 collect_jacobian = for_compiled_code("collect_jacobian", "result, y, x, start")
 collect_number = for_compiled_code("collect_number", "result, y, x, start")
@@ -42,10 +42,10 @@ tangent_of = for_compiled_code("tangent_of", "y, x")
 
 
 @overload(empty_pair, jit_options=OPTIONS)
-def _empty_pair(x, everything):
+def _empty_pair(x, all_arguments):
     """Room for the values and the derivatives of a function of each number in ``x``."""
     element = types.TypeRef(base_type(x))
-    return lambda x, everything: (new_array(x.size, element), new_array(x.size, element))
+    return lambda x, all_arguments: (new_array(x.size, element), new_array(x.size, element))
 
 
 @overload(empty_early, jit_options=OPTIONS)

@@ -12,7 +12,7 @@ from numba import njit, typeof, types
 from numba.extending import overload
 
 from ...calls.arguments import as_input
-from ...dual.nesting import level_of as level_of_any
+from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ViewType, is_dual, is_number
@@ -133,7 +133,7 @@ class CompiledTransform(Driver):
 
     def is_wide(self, values: Sequence[Any]) -> bool:
         xs = [values[i] for i in self.indices]
-        return self._reach is not None and not level_of_any(xs) and sum(map(np.size, xs)) > self._reach
+        return self._reach is not None and not level_of_value(xs) and sum(map(np.size, xs)) > self._reach
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         if strict and not is_strict(argtypes):
@@ -181,10 +181,10 @@ class CompiledTransform(Driver):
         self, argtypes: Sequence[types.Type], n: int, strict: bool, viewed: Sequence[int] = ()
     ) -> list[types.Type]:
         """The types of the arguments that f is called with."""
-        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         lifted = list(argtypes)
         for i in self.indices:
-            dual = seeding.lifted_type(argtypes[i], everything, n, strict)
+            dual = seeding.lifted_type(argtypes[i], all_arguments, n, strict)
             lifted[i] = ViewType(dual.dtype, argtypes[i]) if i in viewed else dual
         return lifted
 
@@ -236,10 +236,10 @@ class CompiledJvp(Driver):
         return values  # jvp has checked them
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
-        everything = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         strict = is_strict(argtypes)
         pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
-        lifted = [seeding.lifted_along_type(x, v, everything, strict) for x, v in pairs]
+        lifted = [seeding.lifted_along_type(x, v, all_arguments, strict) for x, v in pairs]
         check_result("jvp", self._f.__name__, compile_clone(self.clone, lifted, self._f.__name__))
 
 

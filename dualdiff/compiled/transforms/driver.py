@@ -10,11 +10,11 @@ from typing import Any
 from numba import jit, njit, typeof, types
 from numba.extending import overload
 
-from ...dual.batch import is_masked
+from ...dual.levels import is_masked
 from ...errors import CompilationError
 from ...generated import for_compiled_code, function_from
 from ..arrays.joining import ndim_of
-from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of
+from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of_type
 from ..llvm import cache
 from ..numba_internals import CPUDispatcher, Dispatcher, NumbaError, OmittedArg, TypingError, global_compiler_lock
 from ..pipeline.clone import EntryCompiler
@@ -227,7 +227,7 @@ def without_omitted(args: Sequence[Any]) -> list[Any]:
 
 def is_strict(argtypes: Sequence[types.Type]) -> bool:
     """Whether there are duals in the arguments: then speculation does not pay, f would be compiled four times."""
-    return any(level_of(t) > 0 for t in argtypes)
+    return any(level_of_type(t) > 0 for t in argtypes)
 
 
 def object_mode(function: Callable[..., Any], n: int) -> Any:

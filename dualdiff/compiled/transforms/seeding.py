@@ -22,39 +22,40 @@ from ...generated import for_compiled_code
 from ..dual.arithmetic import splat
 from ..dual.elements import BORROWING, base_type, fill, within
 from ..dual.layout import ALIGNMENT, TANGENTS, constant, make, new_array, packed, parts
-from ..dual.types import LANES, OPTIONS, SCALARS, DualType, TangentsType, array_of, is_array, is_dual, level_of
+from ..dual.types import LANES, OPTIONS, SCALARS, DualType, TangentsType, array_of, is_array, is_dual, level_of_type
 from ..numba_internals import arrayobj, cgutils
 
 
-def dual_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> DualType:
-    """The type of the duals of argument ``x`` of a function called with ``everything``, or of a known level."""
-    level = everything.literal_value if isinstance(everything, types.IntegerLiteral) else 1 + level_of(everything)
+def dual_type(x: types.Type, all_arguments: types.Type, n: int, strict: bool) -> DualType:
+    """The type of the duals of argument ``x`` of a function called with ``all_arguments``, or of a known level."""
+    known = isinstance(all_arguments, types.IntegerLiteral)
+    level = all_arguments.literal_value if known else 1 + level_of_type(all_arguments)
     return DualType(level, base_type(x), n, LANES if n > 1 else SCALARS, strict)
 
 
-def lifted_type(x: types.Type, everything: types.Type, n: int, strict: bool) -> types.Type:
-    """The type of ``lift(x, everything, n, strict)``."""
-    dual = dual_type(x, everything, n, strict)
+def lifted_type(x: types.Type, all_arguments: types.Type, n: int, strict: bool) -> types.Type:
+    """The type of ``lift(x, all_arguments, n, strict)``."""
+    dual = dual_type(x, all_arguments, n, strict)
     return array_of(dual, x.ndim) if isinstance(x, types.Array) else dual
 
 
-def dual_type_along(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> DualType:
+def dual_type_along(x: types.Type, direction: types.Type, all_arguments: types.Type, strict: bool) -> DualType:
     """The type of the duals of argument ``x`` along a direction, which may hold duals of a lower level."""
-    ty = dual_type(x, everything, 1, strict)
+    ty = dual_type(x, all_arguments, 1, strict)
     direction = base_type(direction)
-    return ty if level_of(direction) <= level_of(ty.base) else ty.with_base(direction)
+    return ty if level_of_type(direction) <= level_of_type(ty.base) else ty.with_base(direction)
 
 
-def lifted_along_type(x: types.Type, direction: types.Type, everything: types.Type, strict: bool) -> types.Type:
-    """The type of ``lift_along(x, direction, everything, strict)``."""
-    dual = dual_type_along(x, direction, everything, strict)
+def lifted_along_type(x: types.Type, direction: types.Type, all_arguments: types.Type, strict: bool) -> types.Type:
+    """The type of ``lift_along(x, direction, all_arguments, strict)``."""
+    dual = dual_type_along(x, direction, all_arguments, strict)
     return array_of(dual, x.ndim) if isinstance(x, types.Array) else dual
 
 
 size = for_compiled_code("size", "x")
-lift = for_compiled_code("lift", "x, everything, n, strict")
-lift_here = for_compiled_code("lift_here", "x, everything, n, strict, buffer")
-lift_along = for_compiled_code("lift_along", "x, direction, everything, strict")
+lift = for_compiled_code("lift", "x, all_arguments, n, strict")
+lift_here = for_compiled_code("lift_here", "x, all_arguments, n, strict, buffer")
+lift_along = for_compiled_code("lift_along", "x, direction, all_arguments, strict")
 seed = for_compiled_code("seed", "x, start")
 
 
@@ -69,13 +70,13 @@ def _size(x):
 
 
 @intrinsic(prefer_literal=True)
-def _constant_dual(typingctx, x, everything, n, strict):
-    ty = dual_type(x, everything, n.literal_value, bool(strict.literal_value))
+def _constant_dual(typingctx, x, all_arguments, n, strict):
+    ty = dual_type(x, all_arguments, n.literal_value, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
         return constant(context, builder, ty, context.cast(builder, args[0], x, ty.base))
 
-    return ty(x, everything, n, strict), codegen
+    return ty(x, all_arguments, n, strict), codegen
 
 
 LOCAL_BYTES = 1 << 15
@@ -129,17 +130,17 @@ def _new_array_in(typingctx, shape, element, buffer):
 
 
 @overload(lift, jit_options=OPTIONS, prefer_literal=True)
-def _lift(x, everything, n, strict):
+def _lift(x, all_arguments, n, strict):
     if not isinstance(n, types.IntegerLiteral):
         return None  # Numba asks again, with literals
     lanes, is_strict = n.literal_value, strict.literal_value
     if not isinstance(x, types.Array):
-        level = everything.literal_value
-        return lambda x, everything, n, strict: _constant_dual(x, level, lanes, is_strict)
+        level = all_arguments.literal_value
+        return lambda x, all_arguments, n, strict: _constant_dual(x, level, lanes, is_strict)
 
-    element = types.TypeRef(dual_type(x, everything, lanes, bool(is_strict)))
+    element = types.TypeRef(dual_type(x, all_arguments, lanes, bool(is_strict)))
 
-    def on_array(x, everything, n, strict):
+    def on_array(x, all_arguments, n, strict):
         duals = new_array(x.shape, element)
         fill(duals, x)
         return duals
@@ -148,12 +149,12 @@ def _lift(x, everything, n, strict):
 
 
 @overload(lift_here, jit_options=OPTIONS, prefer_literal=True)
-def _lift_here(x, everything, n, strict, buffer):
+def _lift_here(x, all_arguments, n, strict, buffer):
     if not isinstance(n, types.IntegerLiteral):
         return None
-    element = types.TypeRef(dual_type(x, everything, n.literal_value, bool(strict.literal_value)))
+    element = types.TypeRef(dual_type(x, all_arguments, n.literal_value, bool(strict.literal_value)))
 
-    def on_array(x, everything, n, strict, buffer):
+    def on_array(x, all_arguments, n, strict, buffer):
         duals = _new_array_in(x.shape, element, buffer)
         fill(duals, x)
         return duals
@@ -162,33 +163,33 @@ def _lift_here(x, everything, n, strict, buffer):
 
 
 @intrinsic(prefer_literal=True)
-def _along(typingctx, x, direction, everything, strict):
-    ty = dual_type_along(x, direction, everything, bool(strict.literal_value))
+def _along(typingctx, x, direction, all_arguments, strict):
+    ty = dual_type_along(x, direction, all_arguments, bool(strict.literal_value))
 
     def codegen(context, builder, sig, args):
         v = context.cast(builder, args[0], x, ty.base)
         t = context.cast(builder, args[1], direction, ty.base)
         return make(context, builder, ty, v, packed(context, builder, ty, [t]))
 
-    return ty(x, direction, everything, strict), codegen
+    return ty(x, direction, all_arguments, strict), codegen
 
 
 @overload(lift_along, jit_options=OPTIONS, prefer_literal=True)
-def _lift_along(x, direction, everything, strict):
+def _lift_along(x, direction, all_arguments, strict):
     if not isinstance(strict, types.IntegerLiteral):
         return None
     is_strict = strict.literal_value
     if not isinstance(x, types.Array):
-        return lambda x, direction, everything, strict: _along(x, direction, everything, is_strict)
+        return lambda x, direction, all_arguments, strict: _along(x, direction, all_arguments, is_strict)
 
-    element = types.TypeRef(dual_type_along(x, direction, everything, bool(is_strict)))
+    element = types.TypeRef(dual_type_along(x, direction, all_arguments, bool(is_strict)))
 
-    def on_array(x, direction, everything, strict):
+    def on_array(x, direction, all_arguments, strict):
         duals = new_array(x.shape, element)
         flat = duals.reshape(duals.size)
         i = 0
         for number, step in zip(x.flat, direction.flat):  # noqa: B905 (Numba has no strict zip)
-            flat[i] = _along(number, step, everything, is_strict)
+            flat[i] = _along(number, step, all_arguments, is_strict)
             i += 1
         return duals
 

@@ -8,7 +8,7 @@ from numba import types
 
 from ..arrays.joining import outputs
 from ..dual import elements
-from ..dual.types import level_of
+from ..dual.types import level_of_type
 from . import collecting, seeding
 from .views import view
 
@@ -69,11 +69,11 @@ class Text:
         self.is_viewed = [i in viewed for i in indices]
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
-        self.plain = not any(level_of(t) for t in argtypes)
-        self.level = 1 + max(map(level_of, argtypes))
+        self.plain = not any(level_of_type(t) for t in argtypes)
+        self.level = 1 + max(map(level_of_type, argtypes))
         # what may hold duals; Numba warns of functions in tuples
         holders = [name for name, t in zip(self.names, argtypes, strict=True) if not isinstance(t, types.Dispatcher)]
-        self.everything = f"everything = ({''.join(name + ', ' for name in holders)})"
+        self.all_arguments = f"all_arguments = ({''.join(name + ', ' for name in holders)})"
 
     def call(self, replaced: Sequence[str]) -> str:
         """The call of f with other expressions for the arguments to differentiate by."""
@@ -170,9 +170,9 @@ class Text:
         results = "values, derivatives" if with_value else "derivatives"
         again = "bad" if self.reach is None else f"bad or {x}.size > {self.reach}"
         return self.function(
-            self.everything,
+            self.all_arguments,
             f"numbers = as_flat({x})",
-            f"values, derivatives = empty_pair({x}, everything)",
+            f"values, derivatives = empty_pair({x}, all_arguments)",
             f"bad = loop((), {arguments}, {results})[0]",
             *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value, again),
         )
@@ -181,11 +181,11 @@ class Text:
         """jvp: the first half of the arguments are primals, the second their tangents."""
         n = len(self.names) // 2
         lifted = [
-            f"lift_along({x}, {v}, everything, {int(self.strict)})"
+            f"lift_along({x}, {v}, all_arguments, {int(self.strict)})"
             for x, v in zip(self.names[:n], self.names[n:], strict=True)
         ]
         return self.function(
-            self.everything,
+            self.all_arguments,
             f"x0 = {lifted[0]}",
             f"y = f({', '.join(['x0', *lifted[1:]])})",
             *self.result("value_of(y, x0)", "tangent_of(y, x0)", True),

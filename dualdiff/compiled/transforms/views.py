@@ -19,7 +19,7 @@ from ..dual.types import OPTIONS, ViewType
 from ..numba_internals import arrayobj, cgutils
 from .seeding import dual_type, seed, unit
 
-view = for_compiled_code("view", "x, everything, n, strict")
+view = for_compiled_code("view", "x, all_arguments, n, strict")
 
 
 @register_model(ViewType)
@@ -38,8 +38,8 @@ class ViewModel(models.StructModel):
 
 
 @intrinsic(prefer_literal=True)
-def _view(typingctx, x, everything, n, strict):
-    ty = ViewType(dual_type(x, everything, n.literal_value, bool(strict.literal_value)), x)
+def _view(typingctx, x, all_arguments, n, strict):
+    ty = ViewType(dual_type(x, all_arguments, n.literal_value, bool(strict.literal_value)), x)
 
     def codegen(context, builder, sig, args):
         array = arrayobj.make_array(x)(context, builder, args[0])
@@ -48,15 +48,15 @@ def _view(typingctx, x, everything, n, strict):
         made.start = context.get_constant(types.intp, 0)
         return made._getvalue()
 
-    return ty(x, everything, n, strict), codegen
+    return ty(x, all_arguments, n, strict), codegen
 
 
 @overload(view, jit_options=OPTIONS, prefer_literal=True)
-def _of_array(x, everything, n, strict):
+def _of_array(x, all_arguments, n, strict):
     if not isinstance(n, types.IntegerLiteral):
         return None  # Numba asks again, with literals
-    level, lanes, is_strict = everything.literal_value, n.literal_value, strict.literal_value
-    return lambda x, everything, n, strict: _view(x, level, lanes, is_strict)
+    level, lanes, is_strict = all_arguments.literal_value, n.literal_value, strict.literal_value
+    return lambda x, all_arguments, n, strict: _view(x, level, lanes, is_strict)
 
 
 @intrinsic

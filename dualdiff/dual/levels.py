@@ -1,4 +1,4 @@
-"""Batches of duals level by level: stored, made of numbers and lists, and brought to common levels."""
+"""Arrays of duals level by level: stored, made of numbers and lists, and brought to common levels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .nesting import level_of, note_made
 from .number import Dual, _dual
 
 
-class Batch:
-    """Values of shape S and N tangents, of shape (N,) + S, of one level; both may be batches of a lower level.
+class ArrayOfDuals:
+    """Values of shape S and N tangents, of shape (N,) + S, of one level; both may be arrays of a lower level.
 
     It is the part of ``DualArray`` that the functions here need.
     """
@@ -59,7 +59,7 @@ class Batch:
 
 
 def _array(values: Any, tangents: Any, level: int) -> Any:
-    self = object.__new__(Dual.batch)
+    self = object.__new__(Dual._array_class)
     self._values = values
     self._tangents = tangents
     self._level = level
@@ -79,13 +79,13 @@ def made(values: Any, tangents: Any, level: int) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    return value[()] if isinstance(value, (np.ndarray, Dual.batch)) else value
+    return value[()] if isinstance(value, (np.ndarray, Dual._array_class)) else value
 
 
 def lift(x: Any, tangents: Any, level: int) -> Any:
-    """The batch of duals of ``level`` with the values ``x``, shape S, and ``tangents``, shape (N,) + S.
+    """The array of duals of ``level`` with the values ``x``, shape S, and ``tangents``, shape (N,) + S.
 
-    Both are arrays of floats or batches of lower levels. Where only one of them has tangents of a
+    Both are arrays of floats or arrays of lower levels. Where only one of them has tangents of a
     lower level, the other gets zeros, so that every number of the result can hold such a dual.
     """
     tangents = cast(tangents, x.dtype)
@@ -93,13 +93,13 @@ def lift(x: Any, tangents: Any, level: int) -> Any:
     return _array(promoted(x, below), promoted(tangents, below), level)
 
 
-def as_batch(x: Any) -> Any:
+def as_dual_array(x: Any) -> Any:
     """``x`` as a DualArray, or as a plain array if there is no dual in it.
 
     ``x`` is a number, a Dual, an array, or lists, tuples and object arrays of them, nested. Raises
     TypeError for what holds no real numbers, ValueError where shapes differ.
     """
-    if isinstance(x, (Batch, np.ndarray)) and x.dtype != object:
+    if isinstance(x, (ArrayOfDuals, np.ndarray)) and x.dtype != object:
         return x
     if isinstance(x, Dual):
         return _array_of(x)
@@ -107,8 +107,8 @@ def as_batch(x: Any) -> Any:
         x = x.tolist() if x.size else np.zeros(x.shape)
     if isinstance(x, (list, tuple)) and level_of(x):
         if all(isinstance(item, Dual) or not hasattr(item, "__len__") for item in x):
-            return _row(x)
-        return np.stack([as_batch(item) for item in x])
+            return _vector(x)
+        return np.stack([as_dual_array(item) for item in x])
     if isinstance(x, Dual):
         return _array_of(x)
     array = np.asarray(x)
@@ -119,33 +119,33 @@ def as_batch(x: Any) -> Any:
 
 def operand(x: Any) -> Any:
     """What takes part in an operation, as a DualArray or a plain array."""
-    x = as_batch(x)
+    x = as_dual_array(x)
     if is_masked(x):
         raise TypeError("masked arrays do not mix with duals")
     return x
 
 
-def _row(numbers: Sequence[Any]) -> Any:
+def _vector(numbers: Sequence[Any]) -> Any:
     """A batch of one axis of Duals and plain numbers."""
     level = max(map(level_of, numbers))
     if level == 0:
-        return as_batch(np.asarray(numbers))
+        return as_dual_array(np.asarray(numbers))
     duals = [isinstance(x, Dual) and x._level == level for x in numbers]
     lanes = {len(x._tangents) for x, dual in zip(numbers, duals, strict=True) if dual}
     if len(lanes) > 1:
         raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
     none = (0.0,) * lanes.pop()
-    values = _row([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)])
+    values = _vector([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)])
     rows = zip(*(x._tangents if dual else none for x, dual in zip(numbers, duals, strict=True)), strict=True)
-    lanes_of = [_row(row) for row in rows]
+    lanes_of = [_vector(row) for row in rows]
     tangents = np.stack(lanes_of) if lanes_of else np.zeros((0, len(numbers)))
-    return lift(_real(values, "values of Duals"), _real(tangents, "tangents of Duals"), level)
+    return lift(as_floats(values, "values of Duals"), as_floats(tangents, "tangents of Duals"), level)
 
 
 def _array_of(x: Dual) -> Any:
     if level_of(x._value) or level_of(x._tangents):
-        return _row([x]).reshape(())
-    values = _real(np.asarray(x._value), "value of a Dual")
+        return _vector([x]).reshape(())
+    values = as_floats(np.asarray(x._value), "value of a Dual")
     return _array(values, np.array(x._tangents, values.dtype), x._level)
 
 
@@ -155,7 +155,7 @@ def _first(x: Any) -> str:
     return type(x).__name__
 
 
-def _real(x: Any, what: str) -> Any:
+def as_floats(x: Any, what: str) -> Any:
     """``x`` with integers made floats; a TypeError for numbers that are not float64 or float32."""
     if is_masked(x):
         raise TypeError(f"{what}: masked arrays are not supported")
@@ -172,7 +172,7 @@ def _real(x: Any, what: str) -> Any:
 def levels(x: Any) -> list[tuple[int, int]]:
     """The levels of a batch with their numbers of tangents, the highest first."""
     found = []
-    while isinstance(x, Batch):
+    while isinstance(x, ArrayOfDuals):
         found.append((x._level, len(x._tangents)))
         x = x._values
     return found
@@ -205,7 +205,7 @@ def promoted(x: Any, above: list[tuple[int, int]]) -> Any:
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
     """Zeros that can hold what ``like`` holds."""
-    if isinstance(like, Batch):
+    if isinstance(like, ArrayOfDuals):
         lanes = len(like._tangents)
         return _array(zeros(shape, like._values), zeros((lanes, *shape), like._values), like._level)
     return np.zeros(shape, like.dtype)
@@ -213,22 +213,22 @@ def zeros(shape: tuple[int, ...], like: Any) -> Any:
 
 def plain(x: Any) -> Any:
     """The values alone, of all levels, as a plain array."""
-    x = as_batch(x)
-    while isinstance(x, Batch):
+    x = as_dual_array(x)
+    while isinstance(x, ArrayOfDuals):
         x = x._values
     return x
 
 
 def packed(x: Any) -> Any:
     """``x`` in C order."""
-    if isinstance(x, Batch):
+    if isinstance(x, ArrayOfDuals):
         return _array(packed(x._values), packed(x._tangents), x._level)
     return np.ascontiguousarray(x) if getattr(x, "ndim", 0) else x
 
 
 def cast(x: Any, dtype: Any) -> Any:
     """``x`` with numbers of type ``dtype``, aligned."""
-    if isinstance(x, Batch):
+    if isinstance(x, ArrayOfDuals):
         return x if x.dtype == dtype else _array(cast(x._values, dtype), cast(x._tangents, dtype), x._level)
     return x if x.dtype == dtype and x.flags.aligned else np.array(x, dtype)
 
