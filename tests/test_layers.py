@@ -34,7 +34,7 @@ FOLDERS: dict[str, list[str]] = {
     "compiled.pipeline": ["mutation", "cost", "activity", "preaccumulation", "clone", "diagnostics"],
     "compiled.transforms": [
         "seeding",
-        "views",
+        "readers",
         "collecting",
         "source",
         "callback",

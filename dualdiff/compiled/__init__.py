@@ -2,6 +2,10 @@
 
 Its folders, from the ground up: ``llvm``, ``dual``, ``arrays``, ``pipeline``, ``transforms``, ``batches``. It imports
 ``rules``, ``dual`` and ``calls``; ``arrays`` imports it for its loops, ``transforms`` for ``@njit`` functions.
+
+Functions here that Numba compiles have no annotations: Numba compares the signature of an overload with that of its
+implementation, and annotations count. A function that returns another is an overload: it is called with types, and
+what it returns is compiled for them; None means that another overload, or Numba's own, is to be asked.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .nesting import level_of, note_made
+from .nesting import level_of, note_made, unlike_tangents
 from .number import Dual, _dual
 
 
@@ -133,7 +133,7 @@ def _vector(numbers: Sequence[Any]) -> Any:
     duals = [isinstance(x, Dual) and x._level == level for x in numbers]
     lanes = {len(x._tangents) for x, dual in zip(numbers, duals, strict=True) if dual}
     if len(lanes) > 1:
-        raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
+        raise unlike_tangents(lanes)
     none = (0.0,) * lanes.pop()
     values = _vector([x._value if dual else x for x, dual in zip(numbers, duals, strict=True)])
     rows = zip(*(x._tangents if dual else none for x, dual in zip(numbers, duals, strict=True)), strict=True)
@@ -182,8 +182,7 @@ def union(*operands: Any) -> list[tuple[int, int]]:
     """The levels of all operands, the highest first."""
     found = sorted({pair for x in operands for pair in levels(x)}, reverse=True)
     if len({level for level, _ in found}) < len(found):
-        numbers = " and ".join(str(lanes) for _, lanes in sorted(found))
-        raise ValueError(f"duals with different numbers of tangents met: {numbers}")
+        raise unlike_tangents(lanes for _, lanes in found)
     return found
 
 

@@ -8,7 +8,7 @@ transforms that are running (in any thread: their duals may be captured by f), a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,3 +49,8 @@ def note_made(level: int) -> None:
     if level > _highest_made:
         with _lock:
             _highest_made = max(_highest_made, level)
+
+
+def unlike_tangents(numbers: Iterable[int]) -> ValueError:
+    """The error for duals of one level with different numbers of tangents."""
+    return ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(numbers)))}")

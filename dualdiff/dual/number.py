@@ -14,7 +14,7 @@ from ..rules import chain
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
-from .nesting import level_of, note_made
+from .nesting import level_of, note_made, unlike_tangents
 
 # --- the number -----------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
         y = _nan_for_complex(y, values)
     lanes = {len(a._tangents) for a, dual in zip(args, duals, strict=True) if dual}
     if len(lanes) > 1:
-        raise ValueError(f"duals with different numbers of tangents met: {' and '.join(map(str, sorted(lanes)))}")
+        raise unlike_tangents(lanes)
     if function in FLAT:
         return _dual(y, (0 if some_foreign else 0.0,) * lanes.pop(), level)
     rule = RULES.get(function)

@@ -1,8 +1,5 @@
 """NumPy functions on arrays of duals that are made of others, inside compiled code."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import inspect

@@ -1,8 +1,5 @@
 """Arrays made of several arrays or numbers, with duals among them, inside compiled code."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -6,9 +6,6 @@ forward and reverse mode algorithmic differentiation". Where the values are dual
 here are again those of this file.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 from typing import Any

@@ -5,9 +5,6 @@ lane, by the product rule, so that no bit of a lane depends on the others. Where
 the functions called here are again those of this file.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import operator

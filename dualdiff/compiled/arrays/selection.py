@@ -1,8 +1,5 @@
 """What chooses among elements of arrays of duals inside compiled code, and what looks at their values alone."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 from typing import Any

@@ -3,9 +3,6 @@
 Each computes its values in the order of Numba's own function, so that they have the same bits.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import math

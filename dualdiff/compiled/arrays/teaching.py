@@ -1,8 +1,5 @@
 """How Numba is taught what NumPy's functions do on arrays of duals."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import inspect

@@ -1,8 +1,5 @@
 """NumPy on arrays of duals inside compiled code: the elementwise functions and assignments."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import operator

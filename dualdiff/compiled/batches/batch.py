@@ -246,8 +246,8 @@ class Batch:
         """The loop over samples of arrays, with n tangents per pass."""
         kind, _, single, with_value = self._request()
         argtypes = [a.type for a in arguments]
-        y, viewed = self._g.result_type(argtypes, n, strict), self._g.viewed(argtypes, n, strict)
-        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, viewed)
+        y, readers = self._g.result_type(argtypes, n, strict), self._g.readers(argtypes, n, strict)
+        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, readers)
         return loop.written(single, with_value)
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:

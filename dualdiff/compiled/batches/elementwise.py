@@ -93,11 +93,11 @@ class CompiledDerivative(CompiledTransform):
         )
 
     def _lifted(
-        self, argtypes: Sequence[types.Type], n: int, strict: bool, viewed: Sequence[int] = ()
+        self, argtypes: Sequence[types.Type], n: int, strict: bool, readers: Sequence[int] = ()
     ) -> list[types.Type]:
         i = self.indices[0]
         of_one = [t.dtype if k == i and isinstance(t, types.Array) else t for k, t in enumerate(argtypes)]
-        return super()._lifted(of_one, n, strict, viewed)
+        return super()._lifted(of_one, n, strict, readers)
 
 
 @functools.cache

@@ -4,9 +4,6 @@ Code that takes elements by constant indices, ``camera[3]``, then runs on regist
 has nothing else of an array: where f wants more, it is compiled for arrays instead.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import operator

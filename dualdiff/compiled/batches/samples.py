@@ -5,9 +5,6 @@ the same memory, and it takes samples by the ``STRIDE``: so LLVM needs no check 
 same way through the same code, and its result depends neither on its place nor on the number of samples.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,8 +1,34 @@
 """The text of a batch: the loop over samples of a function or a derivative, for the types of its arguments.
 
-Where f maps numbers to numbers, the loop is one that LLVM vectorises, a block: every number of a sample is a dual with
-a lane of its own, and the vector unit takes several samples at a time. Otherwise each sample is differentiated as by
-itself, with one buffer of duals for all.
+Where f maps numbers to numbers, the loop is one that LLVM vectorises, a block: every number of a sample is a dual
+with a lane of its own, and the vector unit takes several samples at a time. That of a derivative by the first of two
+numbers, the second being the same for all samples::
+
+    def loop(n, p0, q0, c1):
+        bad = False
+        for i in range(n * STRIDE):
+            y = f(sample(load(p0, i), 1, 1, 0, 0), c1)
+            bad |= store(q0, i, tangent_in(y, 1, 0))
+        return bad
+
+p0 points to the numbers of the samples, q0 to the results; a sample becomes a dual of level 1 with 1 tangent, seeded
+in lane 0, not strict. The loop is compiled as a function of its own, whose pointers LLVM is told not to overlap;
+around it stands ::
+
+    def over_samples(shapes, a0, a1, r0):
+        n = len(a0)
+        done = n - n % STRIDE
+        bad = block(done // STRIDE, pointer(a0), pointer(r0), a1)
+        if done < n:
+            t0 = filled_up(a0, done, STRIDE)
+            u0 = room(r0, STRIDE * (r0.size // n))
+            bad |= block(1, pointer(t0), pointer(u0), a1)
+            copy_rest(r0, u0, done * (r0.size // n))
+        return bad, -1, shapes
+
+so that the rest of the samples goes the same way, in memory of its own: all samples have the same bits wherever they
+stand. Otherwise, where samples are arrays, each is differentiated as by itself, with one buffer of duals for all; the
+lines of its loop are those of a driver (``compiled.transforms.source``).
 """
 
 from __future__ import annotations
@@ -22,7 +48,7 @@ from ..dual.elements import base_type, put_flat
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
-from ..transforms.views import view
+from ..transforms.readers import reader
 from . import samples
 from .rows import row_at, row_type
 from .samples import block
@@ -33,7 +59,7 @@ HELPERS = {
     **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store")},
     **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
     "row_at": row_at,
-    "view": view,
+    "reader": reader,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "seed", "size", "stack")},
     "put_flat": put_flat,
     **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
@@ -297,7 +323,7 @@ class ArraySamples:
     """Writes the loop over samples of arrays, for passes as in text.py: with buffers of duals for all samples.
 
     ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones;
-    ``viewed``: the arguments that f is given as views.
+    ``readers``: the arguments that f is given as readers.
     """
 
     def __init__(
@@ -310,7 +336,7 @@ class ArraySamples:
         n: int,
         strict: bool,
         fresh: bool,
-        viewed: Sequence[int],
+        readers: Sequence[int],
     ) -> None:
         self.kind = kind
         self.f = f
@@ -320,7 +346,7 @@ class ArraySamples:
         self.strict = strict
         self.fresh = fresh
         self.indices = indices
-        self.viewed = viewed
+        self.readers = readers
 
     def written(self, single: bool, with_value: bool) -> Loop:
         by = [self.arguments[i].type for i in self.indices]
@@ -346,17 +372,17 @@ class ArraySamples:
         x = [self._sample(i) for i in self.indices]
         is_array = [isinstance(self.arguments[i].type, types.Array) for i in self.indices]
         arrays = [j for j in k if is_array[j]]
-        views = [j for j in k if self.indices[j] in self.viewed]
-        buffers = [j for j in arrays if j not in views]
+        readers = [j for j in k if self.indices[j] in self.readers]
+        buffers = [j for j in arrays if j not in readers]
         numbers = [j for j in k if not is_array[j]]
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
         sizes = [f"o{j + 1} = o{j} + {f'size(x{j})' if is_array[j] else 1}" for j in k]
         how = f"1, {self.n}, {int(self.strict)}"
         made = {j: f"x{j} = lift_here({x[j]}, {how}, b{j})" for j in buffers}
-        made.update((j, f"x{j} = view({x[j]}, {how})") for j in views)
+        made.update((j, f"x{j} = reader({x[j]}, {how})") for j in readers)
         cells = [self._sample(i) for i in range(len(self.arguments))]
         for j, i in zip(k, self.indices, strict=True):
-            number = f"x{j}" if j in views else f"lift({x[j]}, {how})"
+            number = f"x{j}" if j in readers else f"lift({x[j]}, {how})"
             cells[i] = f"x{j}" if j in buffers else f"seed({number}, start - o{j})"
         is_one_array = self.kind == "jacobian" and ndim_of(self.y)  # which outputs() makes of it
         lines = [
@@ -370,7 +396,7 @@ class ArraySamples:
             "o0 = 0",
             *sizes,
             "for i in range(n):",
-            *(f"    {made[j] if self.fresh or j in views else f'revalue(x{j}, {x[j]})'}" for j in arrays),
+            *(f"    {made[j] if self.fresh or j in readers else f'revalue(x{j}, {x[j]})'}" for j in arrays),
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
             *(f"        {made[j]}" for j in buffers if self.fresh),
             *(f"        seed(x{j}, start - o{j})" for j in buffers),

@@ -1,8 +1,5 @@
 """Elements of arrays of duals, one by one, without counting references: what drivers and loops are made of."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 from llvmlite import ir

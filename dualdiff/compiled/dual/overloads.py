@@ -1,8 +1,5 @@
 """The operators and every row of the rule table, taught to Numba for scalar duals."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import functools

@@ -4,9 +4,6 @@ A tuple of floats has one element type for Numba; where some of them become dual
 neither iterate such a tuple nor index it by a number known at run time. There, and only there, all become duals.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import operator

@@ -154,8 +154,8 @@ class DualArrayType(types.Array):
         return DualArrayType(self.dtype, self.ndim, layout, not (self.mutable and other.mutable))
 
 
-class ViewType(types.Type):
-    """The type of an array to differentiate by, for code that only reads its numbers: see views.py."""
+class ReaderType(types.Type):
+    """The type of an array to differentiate by, for code that only reads its numbers: see readers.py."""
 
     def __init__(self, dual: DualType, array: types.Array) -> None:
         self.dtype = dual.whole
@@ -178,7 +178,7 @@ def is_dual(ty: Any) -> bool:
 
 def is_array(ty: Any) -> bool:
     """Whether a Numba type is that of an array, or of what stands for one."""
-    return isinstance(ty, (types.Array, ViewType))
+    return isinstance(ty, (types.Array, ReaderType))
 
 
 def is_number(ty: Any) -> bool:
@@ -192,5 +192,5 @@ def level_of_type(ty: Any) -> int:
         return ty.level
     if isinstance(ty, types.BaseTuple):
         return max(map(level_of_type, ty.types), default=0)
-    holders = (types.Array, ViewType, types.List, types.Optional)
+    holders = (types.Array, ReaderType, types.List, types.Optional)
     return level_of_type(ty.dtype) if isinstance(ty, holders) and hasattr(ty, "dtype") else 0

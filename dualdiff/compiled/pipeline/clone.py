@@ -16,7 +16,7 @@ from ...generated import for_compiled_code, function_from
 from ..arrays.joining import array
 from ..dual.elements import fill
 from ..dual.layout import new_array
-from ..dual.types import OPTIONS, DualArrayType, DualType, ViewType, is_dual, level_of_type
+from ..dual.types import OPTIONS, DualArrayType, DualType, ReaderType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from ..numba_internals import (
     CPUDispatcher,
@@ -42,7 +42,11 @@ from .preaccumulation import Preaccumulate
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class ReplaceNumPys(FunctionPass):
-    """Replaces two functions of NumPy, before Numba makes loops of ``np.array`` of a list, which do not know duals."""
+    """Replaces two functions of NumPy, before Numba makes loops of ``np.array`` of a list, which do not know duals.
+
+    ``$f = getattr(value=$np, attr=array)`` becomes ``$f = global(array)``, our own of that name, and
+    ``np.float64(x)``, a conversion, becomes ``float(x)``; as a dtype ``np.float64`` stays.
+    """
 
     _name = "dualdiff_replace_numpys"
 
@@ -60,7 +64,25 @@ class PrepareForDuals(FunctionPass):
     """Makes a function ready for duals, before types are inferred.
 
     Every dispatcher that it refers to, or gets as an argument, is replaced by its clone; arrays and
-    lists that a dual is stored into are made for duals.
+    lists that a dual is stored into are made for duals. Of ::
+
+        $zeros = getattr(value=$np, attr=zeros)
+        w = call $zeros($n)
+        $helper = global(helper: <dispatcher of helper>)
+        $y = call $helper(x)
+        w[0] = $y
+
+    with a dual in x it makes ::
+
+        $zeros = getattr(value=$np, attr=zeros)
+        $made = call $zeros($n)
+        $promoter = global(promote: <function promote>)
+        w = call $promoter($made)
+        $helper = global(helper: <clone of helper>)
+        $y = call $helper(x)
+        w[0] = $y
+
+    ``promote`` copies an array of floats into one of duals; LLVM drops the copy of one that was just made.
     """
 
     _name = "dualdiff_prepare_for_duals"
@@ -175,7 +197,7 @@ def _dual_among(argtypes: Any) -> DualType | None:
         elif isinstance(ty, types.BaseTuple):
             for part in ty.types:
                 visit(part)
-        elif isinstance(ty, (types.Array, ViewType, types.List)):
+        elif isinstance(ty, (types.Array, ReaderType, types.List)):
             visit(ty.dtype)
 
     for argtype in argtypes:
@@ -280,13 +302,13 @@ class CloneCompiler(LinkedCompiler):
 
 
 class InlinedCloneCompiler(CloneCompiler):
-    """The same for clones that are inlined."""
+    """The pipeline of clones that are inlined into the driver that calls them; what they call is called."""
 
     lowering_pass = LowerInlined
 
 
 class LoopCloneCompiler(InlinedCloneCompiler):
-    """The same for clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
+    """The pipeline of clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
 
     is_chunked = False
 
@@ -296,7 +318,7 @@ class LoopCloneCompiler(InlinedCloneCompiler):
 
 
 class EntryCompiler(CloneCompiler):
-    """The same for functions that Python calls."""
+    """The pipeline of drivers, which Python calls: their own text is no user's, but what they refer to is cloned."""
 
     lowering_pass = LowerForPython
 

@@ -47,7 +47,31 @@ MOST_OPERANDS = 16
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class Preaccumulate(FunctionPass):
-    """Replaces the operations of each expression by one, once types are known."""
+    """Replaces the operations of each expression by one, once types are known.
+
+    For ``w[1] = np.log(x[0]) - np.sin(x[1])``, with duals in x and w, it finds ::
+
+        $a = static_getitem(value=x, index=0)         : Dual
+        $b = call $log($a)                            : Dual
+        $c = static_getitem(value=x, index=1)         : Dual
+        $d = call $sin($c)                            : Dual
+        $e = $b - $d                                  : Dual
+        w[1] = $e
+
+    and leaves ::
+
+        $a = static_getitem(value=x, index=0)         : Dual
+        $c = static_getitem(value=x, index=1)         : Dual
+        $operands = build_tuple($a, $c)
+        $e = call $function($operands)                : Dual
+        w[1] = $e
+
+    ``$function`` is an intrinsic made for this expression: it computes log and sin of the values, then backwards
+    the partial derivatives of the whole by its operands, 1 / a and -cos(c), in plain numbers, and at last the
+    tangents, ``1 / a * a.tangents - cos(c) * c.tangents``: two multiply-adds per tangent, where going from
+    operation to operation takes a product for log, one for sin and a difference. Reads may change places with the
+    expression, so the pass stops at whatever could write.
+    """
 
     _name = "dualdiff_preaccumulate"
 

@@ -4,9 +4,6 @@ Each name below is a function for compiled code; ``x`` is a lifted argument: its
 of a lower level is a constant. ``start`` is as in seeding.py.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import sys

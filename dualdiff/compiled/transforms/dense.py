@@ -15,7 +15,7 @@ from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ..dual.overloads import type_of_function
-from ..dual.types import OPTIONS, ViewType, is_dual, is_number
+from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
 from ..numba_internals import OmittedArg, TypingError
 from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
 from ..pipeline.cost import is_costly, is_recursive
@@ -76,7 +76,7 @@ class CompiledTransform(Driver):
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self.clone = _clone_of(f)
-        self._views: dict[Any, list[int]] = {}
+        self._readers: dict[Any, list[int]] = {}
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -111,8 +111,8 @@ class CompiledTransform(Driver):
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
         short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
-        viewed = self.viewed(argtypes, lanes, strict)
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, viewed)
+        readers = self.readers(argtypes, lanes, strict)
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, readers)
         return self.passes(text)
 
     def passes(self, text: Text) -> str:
@@ -172,35 +172,35 @@ class CompiledTransform(Driver):
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         """Compile f for duals with n tangents, and check the type of what it returns."""
-        lifted = self._lifted(argtypes, n, strict, self.viewed(argtypes, n, strict))
+        lifted = self._lifted(argtypes, n, strict, self.readers(argtypes, n, strict))
         result = compile_clone(self.clone, lifted, self.__name__)
         check_result(self.kind, self.__name__, result)
         return result
 
     def _lifted(
-        self, argtypes: Sequence[types.Type], n: int, strict: bool, viewed: Sequence[int] = ()
+        self, argtypes: Sequence[types.Type], n: int, strict: bool, readers: Sequence[int] = ()
     ) -> list[types.Type]:
         """The types of the arguments that f is called with."""
         all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
         lifted = list(argtypes)
         for i in self.indices:
             dual = seeding.lifted_type(argtypes[i], all_arguments, n, strict)
-            lifted[i] = ViewType(dual.dtype, argtypes[i]) if i in viewed else dual
+            lifted[i] = ReaderType(dual.dtype, argtypes[i]) if i in readers else dual
         return lifted
 
-    def viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
-        """The arrays to differentiate by that f is given as views: those of which it wants no more than numbers."""
+    def readers(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+        """The arrays to differentiate by that f is given as readers: those of which it wants no more than numbers."""
         shown = _shown(argtypes)
         asked = (tuple(shown), n, strict)
-        if asked not in self._views:
-            viewed = [i for i in self._only_read if isinstance(shown[i], types.Array)]
+        if asked not in self._readers:
+            readers = [i for i in self._only_read if isinstance(shown[i], types.Array)]
             try:
-                if viewed:
-                    compile_clone(self.clone, self._lifted(shown, n, strict, viewed), self.__name__)
+                if readers:
+                    compile_clone(self.clone, self._lifted(shown, n, strict, readers), self.__name__)
             except (TypeError, ValueError):
-                viewed = []  # an index is an array, perhaps
-            self._views[asked] = viewed
-        return self._views[asked]
+                readers = []  # an index is an array, perhaps
+            self._readers[asked] = readers
+        return self._readers[asked]
 
     @functools.cached_property
     def _only_read(self) -> list[int]:

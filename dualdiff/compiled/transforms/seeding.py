@@ -6,9 +6,6 @@ elements of all such arguments are numbered through; ``start`` is the number, co
 argument's first element, of the element that lane 0 seeds, so it may be negative.
 """
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import functools

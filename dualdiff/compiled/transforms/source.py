@@ -1,4 +1,30 @@
-"""The text of a driver: the function that evaluates an ``@njit`` function on duals and collects its derivatives."""
+"""The text of a driver: the function that evaluates an ``@njit`` function on duals and collects its derivatives.
+
+That of the gradient of a costly function of one array, whose numbers it only reads, with 16 tangents per pass::
+
+    def driver(a0):
+        o0 = 0
+        o1 = o0 + size(a0)
+        if o1 > 32:
+            return long(a0)
+        x0 = reader(a0, 1, 16, 0)
+        g0_0 = empty_early(x0)
+        bad = False
+        for start in range(0, o1 or 1, 16):
+            y = f(seed(x0, start - o0))
+            bad |= collect_gradient(g0_0, y, x0, start - o0)
+        result = g0_0
+        answer = result
+        if bad:
+            return again(answer, a0)
+        return answer
+
+The arguments are a0, a1, ...; those to differentiate by become x0, x1, ... (of level 1, with 16 tangents, not
+strict), and their elements are numbered through: those of x0 begin at o0, those of x1 at o1, and here o1 is how many
+there are. A pass seeds the 16 elements from ``start`` on, that is, gives each a lane, calls the clone of f, and
+stores the tangents of its result in their places of g0_0. Long arrays are handed to ``long``, a driver with more
+tangents per pass; where a tangent was NaN, ``again``, the strict driver, gives the answer.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +36,12 @@ from ..arrays.joining import outputs
 from ..dual import elements
 from ..dual.types import level_of_type
 from . import collecting, seeding
-from .views import view
+from .readers import reader
 
 HELPERS = {
     "as_flat": elements.as_flat,
     "outputs": outputs,
-    "view": view,
+    "reader": reader,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
         name: getattr(collecting, name)
@@ -36,10 +62,6 @@ HELPERS = {
 """What the text calls."""
 
 
-# The arguments are called a0, a1, ... in it; those to differentiate by are lifted to duals x0, x1, ...
-# Their elements are numbered through: those of x1 begin at o1.
-
-
 class Text:
     """Writes the driver of a transform for one list of argument types.
 
@@ -57,7 +79,7 @@ class Text:
         strict: bool,
         reach: int | None = None,
         short: int | None = None,
-        viewed: Sequence[int] = (),
+        readers: Sequence[int] = (),
     ) -> None:
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
@@ -66,7 +88,7 @@ class Text:
         self.strict = strict
         self.reach = reach
         self.short = short
-        self.is_viewed = [i in viewed for i in indices]
+        self.is_reader = [i in readers for i in indices]
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
         self.plain = not any(level_of_type(t) for t in argtypes)
@@ -84,8 +106,8 @@ class Text:
             cells[-1] = "*" + cells[-1]
         return f"f({', '.join(cells)})"
 
-    def lift(self, x: str, more: str = "", viewed: bool = False) -> str:
-        function = "view" if viewed else "lift_here" if more else "lift"
+    def lift(self, x: str, more: str = "", is_reader: bool = False) -> str:
+        function = "reader" if is_reader else "lift_here" if more else "lift"
         return f"{function}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
     def chunked(self, kind: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
@@ -98,10 +120,10 @@ class Text:
         found = {(p, i): f"g{p}_{i}" for p in range(len(parts)) for i in k}
         collect = "gradient" if kind == "gradient" else "jacobian"
         arrays = [i for i in k if self.is_array[i]]
-        buffers = [i for i in arrays if not self.is_viewed[i]]
+        buffers = [i for i in arrays if not self.is_reader[i]]
         # a function that returns a number leaves nothing behind that may share memory with its argument
         local = buffers if kind == "gradient" else []
-        lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '', self.is_viewed[i])}" for i in k]
+        lift = [f"x{i} = {self.lift(self.x[i], f', b{i}' if i in local else '', self.is_reader[i])}" for i in k]
         seeds = [f"seed(x{i}, start - o{i})" for i in buffers]
         call = self.call([f"x{i}" if i in buffers else f"seed(x{i}, start - o{i})" for i in k])
         gather = [

@@ -1,8 +1,5 @@
 """Sparse Jacobians of ``@njit`` functions: a driver whose passes over colours of columns are given as arrays."""
 
-# Numba compares the signatures of an overload and its implementation, annotations included:
-# functions that it compiles have none here.
-
 from __future__ import annotations
 
 import functools
@@ -161,7 +158,7 @@ class CompiledEntries(CompiledTransform):
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
 
-    def viewed(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
+    def readers(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
         return ()  # a lane is for all elements of a colour
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
