@@ -11,7 +11,7 @@ from numba import njit
 
 from dualdiff import CompilationError, gradient, jacobian, value_and_derivative
 
-from .compiled_cases import (
+from ..helpers.compiled_cases import (
     assert_both_orders_are_quotients_of_differences,
     first_outcomes,
     function_of,

@@ -10,7 +10,7 @@ from numba import njit
 
 from dualdiff import CompilationError, gradient, hessian, jacobian
 
-from .compiled_cases import assert_both_orders_are_quotients_of_differences, first_outcomes, second_outcomes
+from ..helpers.compiled_cases import assert_both_orders_are_quotients_of_differences, first_outcomes, second_outcomes
 
 GROUPS = {
     "products": (

@@ -17,7 +17,7 @@ from dualdiff.compiled.numba_internals import cpu_target
 from dualdiff.rules.array_functions import ARRAY_FUNCTIONS
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY
 
-from . import test_array, test_array_functions, test_array_linalg
+from . import test_dual_array as test_array, test_array_functions, test_array_linalg
 
 
 def name_of(function: Any) -> str:
@@ -59,7 +59,7 @@ def test_whatever_is_implemented_is_in_the_table() -> None:
 SAMPLED = test_array, test_array_functions, test_array_linalg
 SAMPLES = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in SAMPLED)
 COMPILED_SAMPLES = "".join(
-    (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "compiled" / f"{name}.py").read_text(encoding="utf-8")
     for name in ("test_compiled_arrays", "test_compiled_linalg")
 )
 

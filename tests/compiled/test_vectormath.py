@@ -17,9 +17,9 @@ from dualdiff.compiled.batches.batch import batch
 from dualdiff.compiled.llvm.polynomials import INLINED
 from dualdiff.compiled.llvm.vector_libraries import Library
 from dualdiff.compiled.llvm.vectormath import LIBRARY, with_own_names
-from tests.accuracy import exact, ulps
-from tests.points import ROWS, Row
-from tests.test_vmap import run
+from tests.helpers.accuracy import exact, ulps
+from tests.helpers.points import ROWS, Row
+from tests.transforms.test_vmap import run
 
 needs_library = pytest.mark.skipif(LIBRARY is None, reason="no vector library on this machine")
 
@@ -38,7 +38,7 @@ def test_batches_are_as_accurate_as_promised(row: Row) -> None:
     scalar = np.reshape([g(*point) for point in points], (-1, row.arity)).T
     with np.errstate(invalid="ignore"):
         close = np.abs(slopes - scalar) <= np.spacing(np.maximum(np.abs(scalar), np.finfo(float).tiny))
-    # tests/test_rules.py measures the scalar ones: what is equal to them, or next to that, is known
+    # test_rules.py measures the scalar ones: what is equal to them, or next to that, is known
     known = close | (slopes == scalar) | (np.isnan(slopes) & np.isnan(scalar))
     for i, k in np.argwhere(~known)[:: max(1, np.sum(~known) // 200)]:
         with mp.workprec(200):

@@ -1,4 +1,4 @@
-"""The errors of every rule, in ulps: ``python -m tests.accuracy`` prints them."""
+"""The errors of every rule, in ulps: ``python -m tests.helpers.accuracy`` prints them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mpmath import mp
 
 from dualdiff.dual.number import Dual, apply
 from dualdiff.rules.table import RULES
-from tests.points import ROWS, Row
+from tests.helpers.points import ROWS, Row
 
 PRECISIONS = (200, 400, 800, 1600, 3200, 6400)  # bits
 

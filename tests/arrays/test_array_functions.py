@@ -13,7 +13,7 @@ from dualdiff.arrays.reductions import logsumexp
 from dualdiff.dual.levels import as_dual_array
 from dualdiff.dual.number import Dual
 
-from .batches import (
+from ..helpers.dual_arrays import (
     assert_lanes_are_independent,
     assert_memory_order_is_irrelevant,
     assert_second_tangents_are_differences,

@@ -10,8 +10,8 @@ import pytest
 
 from dualdiff.rules.function import Function
 from dualdiff.rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY, Partial, canonical
-from tests.accuracy import Path, largest_errors, ulps
-from tests.points import HELPERS, ROWS, Row
+from tests.helpers.accuracy import Path, largest_errors, ulps
+from tests.helpers.points import HELPERS, ROWS, Row
 
 
 def name_of(function: Any) -> str:
@@ -22,7 +22,7 @@ def name_of(function: Any) -> str:
 @pytest.mark.parametrize("name", sorted(map(name_of, RULES)))
 def test_every_function_has_a_row(name: str) -> None:
     rows = {row.name for row in ROWS}
-    assert (name in rows) != (name in HELPERS), f"add a row for {name} to tests/points.py"
+    assert (name in rows) != (name in HELPERS), f"add a row for {name} to tests/helpers/points.py"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

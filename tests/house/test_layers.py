@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "dualdiff"
+PACKAGE = Path(__file__).parents[2] / "dualdiff"
 
 # From the ground up. A folder imports only from folders above it in this list, and a file only from files above it in
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.

@@ -10,7 +10,7 @@ import pytest
 
 from dualdiff.arrays.dual_array import DualArray
 
-from .batches import (
+from ..helpers.dual_arrays import (
     assert_lanes_are_independent,
     assert_memory_order_is_irrelevant,
     assert_second_tangents_are_differences,

@@ -17,7 +17,7 @@ from dualdiff import derivative, gradient, vmap
 from dualdiff.compiled.batches import source as batch_source
 from dualdiff.compiled.transforms import source as driver_source
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_readme():

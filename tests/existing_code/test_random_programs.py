@@ -11,7 +11,7 @@ from numba import njit
 
 from dualdiff import gradient, value_and_jacobian
 
-from .programs import SIZE, compiled, interpreted, program
+from ..helpers.programs import SIZE, compiled, interpreted, program
 
 PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "40"))
 """How many there are; the checks that run before a change is taken ask for 200."""

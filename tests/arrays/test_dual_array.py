@@ -20,7 +20,7 @@ from dualdiff.dual.nesting import level_of
 from dualdiff.dual.number import Dual
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
-from .batches import rng_of
+from ..helpers.dual_arrays import rng_of
 
 # --- elementary functions -------------------------------------------------------------------
 
