@@ -17,7 +17,8 @@ from dualdiff.compiled.numba_internals import cpu_target
 from dualdiff.rules.array_functions import ARRAY_FUNCTIONS
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY
 
-from . import test_dual_array as test_array, test_array_functions, test_array_linalg
+from . import test_array_functions, test_array_linalg
+from . import test_dual_array as test_array
 
 
 def name_of(function: Any) -> str:

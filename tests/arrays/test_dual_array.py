@@ -21,44 +21,13 @@ from dualdiff.dual.number import Dual
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY, erf, logistic, xlogy
 
 from ..helpers.dual_arrays import rng_of
+from ..helpers.elementary import INTEGER_ARGUMENT, PATTERNS, arguments, arity, name_of
 
 # --- elementary functions -------------------------------------------------------------------
 
 
-def arity(function: Any) -> int:
-    return len(RULES[function].partials) if function in RULES else function.nin
-
-
-def name_of(function: Any) -> str:
-    return str(function.__name__)
-
-
-# where a function is not defined on all of (-2, 2)
-DOMAIN = {
-    "log": (0.1, 3.0),
-    "log2": (0.1, 3.0),
-    "log10": (0.1, 3.0),
-    "log1p": (-0.8, 2.0),
-    "sqrt": (0.1, 3.0),
-    "arcsin": (-0.9, 0.9),
-    "arccos": (-0.9, 0.9),
-    "arctanh": (-0.9, 0.9),
-    "arccosh": (1.2, 3.0),
-    "power": (0.2, 2.0),
-    "float_power": (0.2, 2.0),
-    "xlogy": (0.2, 2.0),
-}
-INTEGER_ARGUMENT = {"ldexp", "polygamma"}
-PATTERNS = {1: ["d"], 2: ["dd", "dn", "nd"]}
-
 rules = [(f, pattern) for f in RULES if name_of(f) not in INTEGER_ARGUMENT for pattern in PATTERNS[arity(f)]]
 by_rule = pytest.mark.parametrize(("function", "pattern"), rules, ids=[f"{name_of(f)}-{p}" for f, p in rules])
-
-
-def arguments(function: Any, size: int = 7) -> list[np.ndarray]:
-    rng = rng_of(name_of(function))
-    low, high = DOMAIN.get(name_of(function), (-2.0, 2.0))
-    return [rng.uniform(low, high, size) for _ in range(arity(function))]
 
 
 @by_rule

@@ -17,7 +17,7 @@ from dualdiff import Dual, derivative, gradient, jacobian
 from dualdiff.compiled.pipeline.cost import is_costly
 from dualdiff.rules.table import FLAT, RULES, SPELLINGS, VALUE_ONLY
 
-from ..arrays.test_dual_array import INTEGER_ARGUMENT, PATTERNS, arguments, arity, name_of
+from ..helpers.elementary import INTEGER_ARGUMENT, PATTERNS, arguments, arity, name_of
 
 
 def flattened(x: Any) -> list[float]:

@@ -19,7 +19,7 @@ from dualdiff.compiled.llvm.vector_libraries import Library
 from dualdiff.compiled.llvm.vectormath import LIBRARY, with_own_names
 from tests.helpers.accuracy import exact, ulps
 from tests.helpers.points import ROWS, Row
-from tests.transforms.test_vmap import run
+from tests.helpers.processes import run
 
 needs_library = pytest.mark.skipif(LIBRARY is None, reason="no vector library on this machine")
 

@@ -6,7 +6,6 @@ import math
 import os
 import pickle
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +29,8 @@ from dualdiff import (
     value_and_jacobian,
     vmap,
 )
+
+from ..helpers.processes import run
 
 SIZES = [0, 1, 3, 63, 64, 65, 200]
 
@@ -365,17 +366,6 @@ x = np.linspace(0, 1, 400_000)
 g = dualdiff.vmap(dualdiff.derivative(f){more})
 expected = g(x)
 """
-
-
-def run(program: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    return done.stdout
 
 
 @pytest.mark.parametrize(("more", "number"), [(", threads=1", "3"), ("", "1")])

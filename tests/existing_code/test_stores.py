@@ -1,0 +1,452 @@
+"""Existing ``@njit`` code runs on duals as it stands: arrays that duals are stored into, or are not."""
+
+# ruff: noqa: SIM108 (code as users write it, and as Numba takes it)
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import literal_unroll, njit
+
+from ..helpers.squares import (
+    ORDER,
+    WEIGHTS,
+    Pair,
+    assert_squares,
+    called,
+    floats,
+    store_squares,
+    ways,
+)
+
+SQUARES, squares = ways()
+
+
+# --- arrays that duals are stored into ------------------------------------------------------
+
+
+@squares
+def array_zeros(x):
+    out = np.zeros(x.shape)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_zeros_with_dtype(x):
+    out = np.zeros(4, dtype=np.float64)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_zeros_with_dtype_of_x(x):
+    out = np.zeros(4, dtype=x.dtype)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_empty(x):
+    out = np.empty(4)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_ones(x):
+    out = np.ones(4)
+    for i in range(4):
+        out[i] *= x[i] * x[i]
+    return out
+
+
+@squares
+def array_full(x):
+    out = np.full(4, 2.0)
+    for i in range(4):
+        out[i] = out[i] * x[i] * x[i] / 2.0
+    return out
+
+
+@squares
+def array_full_of_a_dual(x):
+    out = np.full(4, x[0])
+    for i in range(4):
+        out[i] += x[i] * x[i] - x[0]
+    return out
+
+
+@squares
+def array_of_constants(x):
+    out = np.array([1.0, 2.0, 4.0, 8.0])
+    for i in range(4):
+        out[i] *= x[i] * x[i]
+        out[i] /= 2.0**i
+    return out
+
+
+@squares
+def array_of_duals(x):
+    return np.array([x[0] * x[0], x[1] * x[1], x[2] * x[2], x[3] * x[3]])
+
+
+@squares
+def array_of_duals_and_numbers(x):
+    out = np.array([x[0] * x[0], x[1] * x[1], 0.0, 0])
+    out[2:] = x[2:] * x[2:]
+    return out
+
+
+@squares
+def array_of_single_precision(x):
+    out = np.zeros(4, np.float32)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_arange(x):
+    out = np.arange(4.0)
+    for i in range(4):
+        out[i] += x[i] * x[i] - i
+    return out
+
+
+@squares
+def array_linspace(x):
+    out = np.linspace(0.0, 3.0, 4)
+    for i in range(4):
+        out[i] += x[i] * x[i] - i
+    return out
+
+
+@squares
+def array_eye(x):
+    out = np.eye(4)
+    for i in range(4):
+        out[i, i] = x[i] * x[i]
+    return np.diag(out)
+
+
+@squares
+def array_zeros_like(x):
+    out = np.zeros_like(x)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_empty_like(x):
+    out = np.empty_like(x)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_zeros_like_a_constant(x):
+    out = np.zeros_like(WEIGHTS)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_copy_of_a_constant(x):
+    out = WEIGHTS.copy()
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_by_arithmetic(x):
+    out = 2.0 * WEIGHTS
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_by_ufunc(x):
+    out = np.sin(WEIGHTS)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_of_two_dimensions(x):
+    out = np.zeros((2, 2))
+    for i in range(2):
+        for j in range(2):
+            out[i, j] = x[2 * i + j] ** 2
+    return out.ravel()
+
+
+@squares
+def array_chosen_by_a_branch(x):
+    out = np.zeros(4) if x[0] > 0 else np.ones(4)
+    for i in range(4):
+        out[i] = x[i] * x[i]
+    return out
+
+
+@squares
+def array_made_anew_in_a_loop(x):
+    out = np.zeros(4)
+    for i in range(4):
+        row = np.zeros(2)
+        row[i % 2] = x[i]
+        out[i] = row[0] ** 2 + row[1] ** 2
+    return out
+
+
+@squares
+def array_swapped_with_another(x):
+    old, new = np.zeros(4), np.ones(4)
+    for _ in range(3):
+        for i in range(4):
+            new[i] = x[i] * x[i]
+        old, new = new, old
+    return old
+
+
+@squares
+def array_chained_to_another(x):
+    first, second = np.zeros(4), np.zeros(4)
+    for i in range(4):
+        second[i] = first[i]
+        first[i] = x[i] * x[i]
+        second[i] += first[i]
+    return second
+
+
+@squares
+def array_by_comprehension(x):
+    return np.array([u * u for u in x])
+
+
+@squares
+def array_made_on_one_branch_only(x):
+    if x[3] > 1e9:
+        out = np.ones(4)
+    else:
+        out = x * x
+    return out
+
+
+@squares
+def array_that_is_replaced_in_a_loop(x):
+    out = np.zeros(4)
+    for _ in range(2):
+        out = out + x * x / 2.0
+    return out
+
+
+@squares
+def array_returned_beside_one_of_duals(x):
+    if x[3] > 1e9:
+        return np.ones(4)
+    return x * x
+
+
+@squares
+def array_from_outside_returned_beside_one_of_duals(x):
+    if x[3] > 1e9:
+        return WEIGHTS
+    return x * x
+
+
+@squares
+def array_from_outside_that_is_replaced_in_a_loop(x):
+    y = WEIGHTS
+    for _ in range(2):
+        y = y / 2.0 + x
+    return y * x - (WEIGHTS / 4.0 + x / 2.0) * x
+
+
+@squares
+def array_from_outside_in_a_conditional_expression(x):
+    y = WEIGHTS[:2] if x[3] > 1e9 else x[2:]
+    return np.concatenate((x[:2], y)) * x
+
+
+@squares
+def array_from_outside_as_an_argument_of_a_helper(x):
+    return chosen(x, WEIGHTS, x[3] > 1e9) * chosen(x, np.ones(4), False)
+
+
+@njit
+def chosen(x, weights, weighted):
+    return weights if weighted else x
+
+
+@squares
+def array_filled_by_a_function_that_is_passed_on(x):
+    out = np.zeros(4)
+    called(store_squares, x, out)
+    return out
+
+
+@squares
+def array_in_a_tuple(x):
+    both = (np.zeros(4), np.ones(4))
+    for i in range(4):
+        both[0][i] = x[i] * x[i]
+    return both[0]
+
+
+@squares
+def array_in_a_list(x):
+    rows = [np.zeros(4), np.zeros(4)]
+    for i in range(4):
+        rows[1][i] = x[i] * x[i]
+    return rows[1]
+
+
+@squares
+def arrays_in_copies_and_sums(x):
+    rows, first, second = [np.zeros(1), np.zeros(1)], (np.zeros(1),), (np.zeros(1),)
+    joined = first + second
+    rows.copy()[0][0] = x[0] * x[0]
+    (list(rows) + 2 * [np.zeros(1)])[1][0] = x[1] * x[1]
+    joined[0][0] = x[2] * x[2]
+    joined[1][0] = x[3] * x[3]
+    return np.concatenate((rows[0], rows[1], first[0], second[0]))
+
+
+@squares
+def numbers_in_a_copied_list(x):
+    ones = [1.0, 1.0, 1.0]
+    out = list(ones)
+    out.append(1.0)
+    for i in range(4):
+        out[i] = x[i] * x[i] * ones[0]
+    return np.array(out)
+
+
+@squares
+def arrays_in_an_unrolled_loop(x):
+    row, column = np.zeros(2), np.zeros((2, 1))
+    for cells in literal_unroll((row, column)):
+        cells[0] = x[0] * x[0]
+        cells[1] = x[1] * x[1]
+    return np.concatenate((row[:1], column[1], x[2:] * x[2:]))
+
+
+@squares
+def array_in_each_item_of_a_comprehension(x):
+    rows = [np.zeros(2) for _ in range(2)]
+    for i in range(4):
+        rows[i // 2][i % 2] = x[i] * x[i]
+    return np.concatenate((rows[0], rows[1]))
+
+
+@squares
+def array_appended_before_one_of_duals(x):
+    rows = []
+    rows.append(np.ones(4))
+    alias = rows
+    alias.append(x * x)
+    return rows[1] * rows[0]
+
+
+@squares
+def array_by_arithmetic_in_a_list_with_one_of_duals(x):
+    out = np.ones(4)
+    for row in [2.0 * WEIGHTS, x * x, 0.5 / WEIGHTS]:
+        out *= row
+    return out
+
+
+@squares
+def array_of_lists_of_which_one_is_without_duals(x):
+    return np.array([[x[0], x[1], x[2], x[3]], [1.0, 1.0, 1.0, 1.0]])[0] * x
+
+
+@squares
+def array_in_a_named_tuple(x):
+    state = Pair(np.zeros(2), second=np.zeros(2))
+    for i in range(2):
+        state.first[i] = x[i] * x[i]
+        state.second[i] = x[i + 2] * x[i + 2]
+    return np.concatenate((state.first, state.second))
+
+
+@squares
+def array_arange_of_duals(x):
+    steps = np.arange(x[0], 4 * x[0], x[0])
+    return steps[0] * x * x / x[0]
+
+
+# --- arrays that stay as they are -----------------------------------------------------------
+
+
+@squares
+def floats_stay_floats(x):
+    out = np.zeros(4)
+    constants = np.zeros(4)
+    for i in range(4):
+        constants[i] = 2.0 * WEIGHTS[i]
+        out[i] = x[i] * x[i] * constants[i]
+    return out / floats(constants)
+
+
+@squares
+def numbers_read_off_a_dual_array_of_floats_stay_floats(x):
+    weights = floats(np.ones(4))
+    out = np.zeros(4)
+    for i in range(4):
+        out[i] = x[i] * x[i] * floats(weights[i])
+    return out
+
+
+@squares
+def counters_stay_integers(x):
+    out = np.zeros(4)
+    seen = np.zeros(4, np.int64)
+    for i in ORDER:
+        seen[i] += 1
+        out[i] = x[i] * x[i]
+    return out[np.nonzero(seen)[0]]
+
+
+@squares
+def indices_stay_integers(x):
+    place = np.arange(4)
+    for i in range(4):
+        place[i] = 3 - i
+    out = np.empty(4)
+    for i in range(4):
+        out[place[i]] = x[place[i]] ** 2
+    return out
+
+
+@squares
+def masks_stay_masks(x):
+    positive = np.zeros(4, np.bool_)
+    for i in range(4):
+        positive[i] = x[i] > 0
+    return np.where(positive, x * x, -x * -x)
+
+
+@squares
+def order_stays_integers(x):
+    place = np.argsort(x)
+    out = np.empty(4)
+    for k in place:
+        out[k] = x[k] ** 2
+    return out
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_existing_code_is_differentiated_as_it_stands(name: str) -> None:
+    assert_squares(SQUARES[name])
