@@ -13,7 +13,7 @@ def function_from(text: str, scope: Mapping[str, Any]) -> Any:
     the number of arguments is written out.
     """
     name = text.partition("def ")[2].partition("(")[0]
-    names = dict(scope)
+    names = {"__name__": __name__, **scope}
     exec(compile(text, f"<dualdiff {name}>", "exec"), names)
     return names[name]
 

@@ -24,6 +24,7 @@ from numba.core.errors import TypingError as TypingError  # what an overload rai
 from numba.core.typeconv import Conversion as Conversion  # how safe the conversion of a number to a dual is
 from numba.core.typing.templates import AbstractTemplate as AbstractTemplate  # typing what overload cannot: tuples
 from numba.core.typing.templates import AttributeTemplate as AttributeTemplate  # attributes of the class Dual
+from numba.core.typing.templates import builtin_registry as builtin_registry  # what users have taught Numba
 from numba.core.typing.templates import infer as infer  # enters a template of an operation of the language
 from numba.core.typing.templates import infer_getattr as infer_getattr  # enters a template of attributes
 from numba.core.typing.templates import infer_global as infer_global  # enters a template of a global function

@@ -31,7 +31,8 @@ import numpy as np
 sys.path.insert(0, {folder!r})
 import user
 from dualdiff import gradient, vmap
-from dualdiff.compiled import batches, drivers
+from dualdiff.compiled.batches import batch as batches
+from dualdiff.compiled.transforms import driver as drivers
 if {forbid}:
     def compiled_entry(function, argtypes, name, nogil):
         raise AssertionError("compiled again")

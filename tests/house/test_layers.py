@@ -17,7 +17,7 @@ FOLDERS: dict[str, list[str]] = {
     "rules": ["function", "special", "table", "chain", "array_functions"],
     "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
-    "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "cache"],
+    "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "content", "cache"],
     "compiled.dual": ["types", "layout", "arithmetic", "elements", "overloads", "tuples", "boxing"],
     "compiled.arrays": [
         "loops",

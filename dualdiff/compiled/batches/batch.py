@@ -41,15 +41,13 @@ class CompiledLoop:
 
     def _obtained(self, request: Sequence[Any]) -> tuple[Any, Loop]:
         """The code and the loop that it is of, without its text: compiled, or what an earlier process has compiled."""
-        place = cache.directory()
-        key = cache.key_of(*request) if place is not None else None
-        found = cache.load(place, key) if place is not None and key is not None else None
+        kept = cache.Entry(*request)
+        found = kept.load()
         if found is not None:
             return found
         loop = self._write(False)
-        code, loop = self._compiled(loop, key), dataclasses.replace(loop, text="", scope={})
-        if place is not None and key is not None:
-            cache.save(place, key, code, loop)
+        code, loop = self._compiled(loop, kept.name), dataclasses.replace(loop, text="", scope={})
+        kept.save(code, loop)
         return code, loop
 
     def assembly(self) -> str:
@@ -68,13 +66,12 @@ class CompiledLoop:
         if failed:
             with global_compiler_lock:
                 if self._strict_entry is None:
-                    self._strict_entry = self._compiled(self._write(True)).entry_point
+                    self._strict_entry = self._compiled(self._write(True), uuid.uuid4().hex).entry_point
             _, at, found = self._strict_entry(shapes, *arguments, *results)
         return at, found
 
-    def _compiled(self, loop: Loop, key: str | None = None) -> Any:
-        name = f"batch_{key or uuid.uuid4().hex}"
-        return compiled_entry(loop.function(), tuple(self._types(loop)), name, nogil=True)
+    def _compiled(self, loop: Loop, name: str) -> Any:
+        return compiled_entry(loop.function(), tuple(self._types(loop)), f"batch_{name}", nogil=True)
 
     def _types(self, loop: Loop) -> list[types.Type]:
         lengths = [(0,) * getattr(a.type, "ndim", 0) for a in self.arguments]

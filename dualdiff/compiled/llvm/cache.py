@@ -1,14 +1,14 @@
 """Compiled drivers and batches on disk, for the next process. Off unless ``DUALDIFF_CACHE_DIR`` names a directory.
 
-An entry is found by a digest of all that its machine code depends on: the code of f and of every
-function that it calls, the constants and globals that these refer to, the argument types, the
-source of dualdiff, the versions of Python, NumPy, Numba and llvmlite, the processor, and Numba's
-settings. What cannot be digested is not cached. Since an entry is code that will be run, the
-directory must belong to the user and be writable by nobody else.
+An entry is found by a digest of all that its machine code depends on: f, with all that it refers to (``content``), the
+argument types, the source of dualdiff, the versions of Python, NumPy, Numba and llvmlite, the processor, and Numba's
+settings. What cannot be digested is not cached. Since an entry is code that will be run, the directory must belong to
+the user and be writable by nobody else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -17,8 +17,7 @@ import platform
 import stat
 import sys
 import tempfile
-import types as python_types
-from collections.abc import Iterable
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,12 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from ..numba_internals import CompileResult, Dispatcher, config, cpu_target, serialize
+from ..numba_internals import CompileResult, config, cpu_target, serialize
+from .content import UndigestibleError, digest_of
 from .linking import calls_by_name
 from .vector_libraries import found_library, is_on
 
 VARIABLE = "DUALDIFF_CACHE_DIR"
-
-
-class UndigestibleError(Exception):
-    """A function refers to an object whose content no digest can stand for."""
 
 
 def directory() -> Path | None:
@@ -59,10 +55,9 @@ def directory() -> Path | None:
     return path
 
 
-def load(place: Path, key: str) -> Any:
-    """The compiled function with this key, and what was kept with it; or None."""
+def _load(path: Path) -> Any:
     try:
-        content = (place / key).read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     digest, payload = content[:32], content[32:]
@@ -73,26 +68,36 @@ def load(place: Path, key: str) -> Any:
     return CompileResult._rebuild(cpu_target.target_context, *reduced), about
 
 
-def save(place: Path, key: str, result: Any, about: Any = None) -> None:
-    """Keep a compiled function and what is to be known about it, unless its code holds addresses of this process."""
-    if result.library.has_dynamic_globals or calls_by_name(result.library):
-        return
-    payload = serialize.dumps((result._reduce(), about))
-    handle, name = tempfile.mkstemp(dir=place)
+def _save(path: Path, payload: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(hashlib.sha256(payload).digest() + payload)
-    os.replace(name, place / key)
+    os.replace(name, path)
 
 
-def key_of(function: Any, *request: Any) -> str | None:
-    """The name of the entry for a function and what is asked of it; None if it cannot be cached."""
-    digest = hashlib.sha256(_surroundings())
-    try:
-        _digest(digest, function, set())
-    except UndigestibleError:
-        return None
-    digest.update(repr(request).encode())
-    return digest.hexdigest()
+class Entry:
+    """The place on disk of the code for what is asked; there is none if caching is off, or if no digest stands for it.
+
+    ``name`` is the name of the code: no other may have it, in any process that loads it.
+    """
+
+    def __init__(self, *request: Any) -> None:
+        place = directory()
+        self._path: Path | None = None
+        self.name = uuid.uuid4().hex
+        if place is not None:
+            with contextlib.suppress(UndigestibleError):
+                self.name = digest_of(_surroundings(), *request).hex()
+                self._path = place / self.name
+
+    def load(self) -> Any:
+        """The compiled function, and what was kept with it; or None."""
+        return None if self._path is None else _load(self._path)
+
+    def save(self, result: Any, about: Any = None) -> None:
+        """Keep compiled code and what is to be known about it, unless it holds addresses of this process."""
+        if self._path is not None and not (result.library.has_dynamic_globals or calls_by_name(result.library)):
+            _save(self._path, serialize.dumps((result._reduce(), about)))
 
 
 @functools.cache
@@ -105,54 +110,3 @@ def _surroundings() -> bytes:
     for source in sorted(Path(__file__).parents[2].rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()
-
-
-def _digest(digest: Any, value: Any, seen: set[int]) -> None:
-    """Feed a digest with the content of a function, a constant, or what a function refers to."""
-    if isinstance(value, Dispatcher):
-        options = sorted((name, repr(option)) for name, option in value.targetoptions.items())
-        digest.update(repr(options).encode())
-        value = value.py_func
-    if isinstance(value, python_types.FunctionType):
-        if id(value) in seen:
-            return
-        seen.add(id(value))
-        _digest_code(digest, value.__code__)
-        _digest_all(digest, value.__defaults__ or (), seen)
-        _digest_all(digest, (cell.cell_contents for cell in value.__closure__ or ()), seen)
-        for name in sorted(_names(value.__code__)):
-            if name in value.__globals__:
-                digest.update(name.encode())
-                _digest(digest, value.__globals__[name], seen)
-    elif isinstance(value, np.ndarray) and value.dtype != object:
-        digest.update(repr((value.dtype, value.shape)).encode() + value.tobytes())
-    elif isinstance(value, (tuple, list)):
-        digest.update(type(value).__name__.encode())
-        _digest_all(digest, value, seen)
-    elif isinstance(value, (bool, int, float, complex, str, bytes, type(None), np.generic)):
-        digest.update(repr((type(value).__name__, value)).encode())
-    elif isinstance(value, (python_types.ModuleType, python_types.BuiltinFunctionType, type, np.ufunc)):
-        digest.update(repr((getattr(value, "__module__", ""), value.__name__)).encode())
-    elif getattr(value, "__module__", None) == "dualdiff":
-        digest.update(repr(value).encode())
-    else:
-        raise UndigestibleError
-
-
-def _digest_all(digest: Any, values: Iterable[Any], seen: set[int]) -> None:
-    for value in values:
-        _digest(digest, value, seen)
-
-
-def _digest_code(digest: Any, code: python_types.CodeType) -> None:
-    digest.update(repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode())
-    for constant in code.co_consts:
-        if isinstance(constant, python_types.CodeType):
-            _digest_code(digest, constant)
-        else:
-            digest.update(repr((type(constant).__name__, constant)).encode())
-
-
-def _names(code: python_types.CodeType) -> set[str]:
-    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, python_types.CodeType)]
-    return set(code.co_names).union(*inner)

@@ -178,25 +178,22 @@ class Driver(CPUDispatcher):
 
     def obtained(self, argtypes: tuple[types.Type, ...], wide: bool = False) -> Any:
         """A driver that Python calls: compiled, or what an earlier process has compiled."""
-        place = cache.directory()
-        key = cache.key_of(*self.request, argtypes, wide) if place is not None else None
-        name = key or uuid.uuid4().hex
-        CALLBACKS[name] = functools.partial(self._call_again, argtypes)
-        found = cache.load(place, key) if place is not None and key is not None else None
+        kept = cache.Entry(*self.request, argtypes, wide)
+        CALLBACKS[kept.name] = functools.partial(self._call_again, argtypes)
+        found = kept.load()
         if found is not None:
             return found[0].entry_point
         self.check(argtypes, wide)
         if is_strict(argtypes):
             again = None
         elif all(map(can_be_passed, argtypes)):
-            again = callback(name, len(argtypes))
+            again = callback(kept.name, len(argtypes))
         else:
             again = self._again
         replaceable = again not in (None, self._again)
         driver = self._written(argtypes, again, wide if wide or replaceable else None)
-        entry = compiled_entry(driver, argtypes, f"driver_{name}", self._nogil)
-        if place is not None and key is not None:
-            cache.save(place, key, entry)
+        entry = compiled_entry(driver, argtypes, f"driver_{kept.name}", self._nogil)
+        kept.save(entry)
         return entry.entry_point
 
     def _call_again(self, argtypes: tuple[types.Type, ...], *args: Any) -> Any:
