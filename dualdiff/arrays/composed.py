@@ -40,11 +40,20 @@ def _with_value_of(function: Callable[..., Any], composition: Callable[..., Any]
         if level == 0:
             return result
         values = function(*(below(x, level) for x in args), **{name: below(x, level) for name, x in kwargs.items()})
-        if isinstance(result, Dual):
-            return _dual(values, result._tangents, level)
-        return _array(values, cast(result._tangents, values.dtype), level)
+        if isinstance(result, tuple):
+            return tuple(_with_values(v, part, level) for v, part in zip(values, result, strict=True))
+        return _with_values(values, result, level)
 
     return on_batch
+
+
+def _with_values(values: Any, result: Any, level: int) -> Any:
+    """What has the tangents of a result, and these values."""
+    if level_of(result) < level:
+        return values
+    if isinstance(result, Dual):
+        return _dual(values, result._tangents, level)
+    return _array(values, cast(result._tangents, values.dtype), level)
 
 
 def below(x: Any, level: int) -> Any:

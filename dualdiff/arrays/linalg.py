@@ -16,6 +16,7 @@ import numpy as np
 
 from ..dual.levels import _array, aligned, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
+from ..rules.special import cosine
 from .composed import below, composed
 from .dual_array import DualArray
 from .linear import _after_lanes, dual_array
@@ -157,7 +158,10 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 def _euclidean(x: DualArray, axes: tuple[int, ...], keepdims: bool) -> Any:
     v, t = x._values, x._tangents
     y = np.sqrt(np.sum(np.square(v), axis=axes, keepdims=True))
-    unit = v / np.where(plain(y) == 0, 1.0, y)
+    at_kink = plain(y) == 0
+    unit = v / np.where(at_kink, 1.0, y)
+    if at_kink.any() and level_of(v) > 0:  # there the direction is 0, but how it changes is undefined
+        unit = np.where(at_kink, np.sum(cosine(v, v), axis=axes, keepdims=True), unit)
     lanes = _after_lanes(tuple(k % x.ndim for k in axes))
     tangents = np.sum(scaled_array(unit, t), axis=lanes, keepdims=keepdims)
     return made(y if keepdims else np.squeeze(y, axis=axes), tangents, x._level)

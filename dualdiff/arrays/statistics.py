@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dual.levels import operand, plain
+from ..dual.nesting import level_of
 from .composed import composed
 from .linear import dual_array, merged_last
 from .registry import implements
@@ -112,6 +113,33 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
         return c / c
     deviations = np.sqrt(np.diagonal(c))
     return c / deviations[:, None] / deviations
+
+
+# --- histograms -----------------------------------------------------------------------------
+
+
+@composed(np.histogram)
+def _histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    """The counts are constant but where a number moves from bin to bin; weights, edges and density have derivatives."""
+    if isinstance(bins, str):
+        raise TypeError(f"histogram of duals with bins={bins!r} is not supported: give their number, or the edges")
+    a = np.ravel(operand(a))
+    if np.ndim(bins):
+        edges = operand(bins)
+    else:
+        low, high = (np.min(a), np.max(a)) if range is None else range
+        half = 0.5 if plain(low) == plain(high) else 0.0
+        edges = np.linspace(low - half, high + half, int(bins) + 1)
+    known = plain(edges)
+    counts = np.histogram(plain(a), known, weights=None if weights is None else plain(weights))[0]
+    if weights is not None and level_of(weights) > 0:
+        place = np.searchsorted(known, plain(a), side="right") - 1
+        place = np.where(plain(a) == known[-1], len(known) - 2, place)
+        inside = (place >= 0) & (place < len(known) - 1)
+        counts = np.bincount(place[inside], np.ravel(operand(weights))[inside], minlength=len(known) - 1)
+    if density:
+        counts = counts / (np.diff(edges) * np.sum(counts))
+    return counts, edges
 
 
 # --- sequences ------------------------------------------------------------------------------

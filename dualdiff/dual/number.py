@@ -224,7 +224,7 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
             namespace = other_numbers.namespace_of(*values)
             operands = [namespace.exact(v) for v in (*values, y)]
         else:
-            operands = [np.float64(v) if type(v) is float else v for v in (*values, y)]
+            operands = [_lenient(v) for v in (*values, y)]
         for i, dual in enumerate(duals):
             if dual:
                 partial = rule.partial(i, active)
@@ -233,6 +233,15 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
                 partials.append(partial(*operands))
         tangents = [a._tangents for a, dual in zip(args, duals, strict=True) if dual]
         return _dual(y, chain.pushforward(partials, tangents, scaled_dual), level)
+
+
+def _lenient(x: Any) -> Any:
+    """A number whose arithmetic raises nothing: a rule divides by zero where a slope is infinite."""
+    if type(x) is float:
+        return np.float64(x)
+    if isinstance(x, Dual) and not other_numbers.is_foreign(x._value):
+        return _dual(_lenient(x._value), tuple(map(_lenient, x._tangents)), x._level)
+    return x
 
 
 _COMPLEX = (complex, np.complexfloating)

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
+from dualdiff import derivative, gradient, hessian, jacobian
 from dualdiff.dual.number import Dual, apply
 from dualdiff.rules.table import FLAT, RULES, digamma, erf, erfc, gamma, lgamma, logistic, polygamma, softplus, xlogy
 
@@ -372,3 +374,57 @@ def test_nan_in_gives_nan_out(function: Any) -> None:
     result = apply(function, function, *[Dual(nan, 1.0), 2.0][: len(RULES[function].partials)])
     assert math.isnan(result.value)
     assert math.isnan(result.tangents[0])
+
+
+# --- no silent zeros ------------------------------------------------------------------------
+
+
+def derivatives_at_0(f: Any, order: int) -> list[float]:
+    found = []
+    for _ in range(order):
+        f = derivative(f)
+        found.append(float(f(0.0)))
+    return found
+
+
+@pytest.mark.parametrize("power", [lambda x: x**4.0, lambda x: x**4, lambda x: np.power(x, 4.0), lambda x: x * x**3])
+def test_whole_powers_at_0_have_derivatives_of_any_order(power: Any) -> None:
+    assert derivatives_at_0(power, 6) == [0.0, 0.0, 0.0, 24.0, 0.0, 0.0]
+    assert derivatives_at_0(njit(power), 4) == [0.0, 0.0, 0.0, 24.0]
+
+
+def test_broken_powers_at_0_end_in_infinity() -> None:
+    assert derivatives_at_0(lambda x: x**2.5, 3) == [0.0, 0.0, np.inf]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["python", "compiled"])
+@pytest.mark.parametrize(
+    "norm",
+    [
+        lambda x: np.linalg.norm(x),
+        lambda x: np.sqrt(np.sum(x * x)),
+        lambda x: np.hypot(x[0], x[1]),
+        lambda x: np.std(x),
+    ],
+    ids=["norm", "sqrt", "hypot", "std"],
+)
+def test_a_curvature_at_a_kink_is_never_0_without_a_word(norm: Any, compiled: bool) -> None:
+    length = njit(norm) if compiled else norm
+    bump = njit(lambda x: np.exp(-length(x) ** 2)) if compiled else lambda x: np.exp(-length(x) ** 2)
+    np.testing.assert_array_equal(gradient(bump)(np.zeros(2)), [0.0, 0.0])
+    assert np.isnan(np.diag(hessian(bump)(np.zeros(2)))).all()
+    assert np.isfinite(hessian(bump)(np.array([0.3, 0.4]))).all()
+
+
+AT = np.array([0.1, 0.7, 0.8, 0.35])
+
+
+def test_histograms_have_the_derivatives_of_their_weights_edges_and_density() -> None:
+    weights = np.array([1.0, 2.0, 3.0, 4.0])
+    counts = jacobian(lambda w: np.histogram(AT, bins=2, range=(0, 1), weights=w)[0])(weights)
+    np.testing.assert_array_equal(counts, [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]])
+    edges = jacobian(lambda a: np.histogram(a, bins=2)[1])(AT)
+    np.testing.assert_allclose(edges, [[1, 0, 0, 0], [0.5, 0, 0.5, 0], [0, 0, 1, 0]], atol=1e-15)
+    # two of four numbers in each half of a width b - a:  density 1/2 / ((b - a) / 2)
+    density = jacobian(lambda a: np.histogram(a, bins=2, density=True)[0])(AT)
+    np.testing.assert_allclose(density, [[1 / 0.49, 0, -1 / 0.49, 0]] * 2, rtol=1e-13, atol=1e-15)

@@ -31,6 +31,7 @@ from .loops import (
     values_view,
 )
 from .products import active, are_arrays, kind_of_product, lanes, revalued, text_of_values, written
+from .reductions import undefined
 from .teaching import bare, compiled, implements, is_none
 
 # --- functions of one matrix with a matrix as result ----------------------------------------
@@ -273,7 +274,8 @@ def _norm(x, ord=None):
     @compiled
     def euclidean(x, y):
         v = values_of(x)
-        return _gathered(y, v / (y if y != 0.0 else y + 1.0), x, new_array(1, result))
+        unit = v / y if y != 0.0 else v * 0.0 + undefined(flat(v))
+        return _gathered(y, unit, x, new_array(1, result))
 
     if is_none(ord):
         return lambda x, ord=None: euclidean(x, np.linalg.norm(values_of(x)))

@@ -11,6 +11,7 @@ import numpy as np
 from numba import types
 
 from ...dual.logsumexp import logsumexp
+from ...rules.special import cosine
 from ..dual.layout import new_array
 from ..dual.types import is_dual
 from .loops import (
@@ -241,3 +242,12 @@ def _of_arrays(x, axis=None, keepdims=False):
         return _along(x, axis, new_array(shape_without(x, axis), result))
 
     return without_the_axis
+
+
+@compiled
+def undefined(row):
+    """0, whose derivatives are NaN: at a kink the direction of a vector is 0, but how it changes is undefined."""
+    total = 0.0
+    for i in range(row.size):
+        total += cosine(row[i], row[i])
+    return total
