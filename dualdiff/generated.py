@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+ORIGIN = "<dualdiff "
+"""How the file name of a generated function begins."""
+
 
 def function_from(text: str, scope: Mapping[str, Any]) -> Any:
     """The function that a text defines; ``scope`` has what it refers to.
@@ -13,8 +16,8 @@ def function_from(text: str, scope: Mapping[str, Any]) -> Any:
     the number of arguments is written out.
     """
     name = text.partition("def ")[2].partition("(")[0]
-    names = {"__name__": __name__, **scope}
-    exec(compile(text, f"<dualdiff {name}>", "exec"), names)
+    names = dict(scope)
+    exec(compile(text, f"{ORIGIN}{name}>", "exec"), names)
     return names[name]
 
 

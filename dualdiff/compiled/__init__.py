@@ -11,6 +11,7 @@ what it returns is compiled for them; None means that another overload, or Numba
 from __future__ import annotations
 
 from .arrays import composed as composed
+from .arrays import frozen as frozen
 from .arrays import joining as joining
 from .arrays import linalg as linalg
 from .arrays import reductions as reductions

@@ -23,7 +23,8 @@ def vmap(g: Callable[..., Any], in_axes: Any = 0, threads: int | None = None) ->
     An ``@njit`` function, or a derivative of one, becomes a compiled loop over the samples, in threads if that pays.
     Where a sample is of numbers alone, as in f(S, K, T, r, sigma), and f makes numbers of them, the loop uses the
     vector unit across samples, with vector functions for exp, sin and the like where the machine has them (see
-    ``show_config``). As in all that is compiled here, a division by zero makes infinity or NaN.
+    ``show_config``). Such a loop does not stop: a division by zero makes infinity or NaN in it, where f alone raises
+    ZeroDivisionError.
 
     A Python function is called for each sample. A derivative of one by numbers is first tried on all samples at once,
     with an object in the place of each number that allows for what treats all samples alike, elementwise functions and

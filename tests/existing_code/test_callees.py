@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import pytest
 from numba import njit
+
+from dualdiff import derivative, gradient
 
 from ..helpers.squares import (
     WEIGHTS,
@@ -186,3 +191,52 @@ def helper_as_a_default_argument(x, function=square):
 @pytest.mark.parametrize("name", SQUARES)
 def test_existing_code_is_differentiated_as_it_stands(name: str) -> None:
     assert_squares(SQUARES[name])
+
+
+module = ModuleType("module")
+module.square = square
+FUNCTIONS = (square, njit(lambda u: 2.0 * u))
+EVEN, ODD = np.array([0, 2]), np.array([1, 3])
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaExperimentalFeatureWarning")
+def test_helpers_are_reached_as_attributes_of_modules_and_in_tuples() -> None:
+    of_module = njit(lambda u: module.square(u) * u)
+    of_tuple = njit(lambda u: FUNCTIONS[0](u) * FUNCTIONS[1](u))
+    before = dict(square.overloads)
+    assert derivative(of_module)(2.0) == 12.0
+    assert derivative(of_tuple)(2.0) == 24.0
+    assert square.overloads == before
+
+
+def test_constant_arrays_of_indices() -> None:
+    f = njit(lambda x: (x[EVEN] * x[ODD]).sum())
+    np.testing.assert_array_equal(gradient(f)(np.array([1.0, 2.0, 3.0, 4.0])), [2.0, 1.0, 4.0, 3.0])
+
+
+def doubled_calls(depth: int) -> Any:
+    """Helpers each of which calls the next one twice."""
+    f = njit(lambda u: u * u)
+    for _ in range(depth):
+        f = twice(f)
+    return f
+
+
+def twice(inner: Any) -> Any:
+    return njit(lambda u: 0.5 * inner(u) + 0.25 * inner(u))
+
+
+def test_what_is_known_of_helpers_is_found_out_once() -> None:
+    depth = 12  # 2^12 ways lead to the last of them
+    f = twice_stored(doubled_calls(depth))
+    np.testing.assert_allclose(gradient(f)(np.array([3.0])), [6.0 * 0.75**depth], rtol=1e-13)
+
+
+def twice_stored(inner: Any) -> Any:
+    @njit
+    def f(x):
+        w = np.zeros(1)
+        w[0] = inner(x[0])
+        return w[0]
+
+    return f

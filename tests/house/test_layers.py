@@ -18,7 +18,7 @@ FOLDERS: dict[str, list[str]] = {
     "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "content", "cache"],
-    "compiled.dual": ["types", "layout", "arithmetic", "elements", "overloads", "tuples", "boxing"],
+    "compiled.dual": ["types", "layout", "freezing", "arithmetic", "elements", "overloads", "tuples", "boxing"],
     "compiled.arrays": [
         "loops",
         "teaching",
@@ -30,8 +30,18 @@ FOLDERS: dict[str, list[str]] = {
         "composed",
         "linalg",
         "ufuncs",
+        "frozen",
     ],
-    "compiled.pipeline": ["mutation", "cost", "activity", "preaccumulation", "clone", "diagnostics"],
+    "compiled.pipeline": [
+        "mutation",
+        "cost",
+        "activity",
+        "new_memory",
+        "preaccumulation",
+        "division",
+        "clone",
+        "diagnostics",
+    ],
     "compiled.transforms": [
         "seeding",
         "readers",

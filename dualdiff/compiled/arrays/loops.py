@@ -47,7 +47,7 @@ def applies(*operands: Any) -> bool:
 
 def stores(out: Any, *operands: Any) -> bool:
     """Whether ``out`` may be an array for the result of an elementwise function, with duals in it or the operands."""
-    if not (isinstance(out, types.Array) and applies(out, *operands)):
+    if not (isinstance(out, types.Array) and out.mutable and applies(out, *operands)):
         return False
     return all(out.ndim >= t.ndim for t in operands if isinstance(t, types.Array))
 
@@ -225,7 +225,7 @@ def copied(typingctx: Any, a: Any) -> Any:
 @intrinsic
 def assign(typingctx: Any, target: Any, source: Any) -> Any:
     """``target[...] = source``, where the two do not overlap unless they are the same."""
-    if not is_numeric(source) or getattr(source, "ndim", 0) > target.ndim:
+    if not (is_numeric(source) and target.mutable) or getattr(source, "ndim", 0) > target.ndim:
         return None
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
@@ -353,7 +353,7 @@ def lane_of(typingctx: Any, a: Any, k: Any) -> Any:
 @intrinsic
 def flat(typingctx: Any, a: Any) -> Any:
     """The elements of an array in one row; of a contiguous one a view in the order of memory."""
-    ty = array_of(a.dtype, 1)
+    ty = array_of(a.dtype, 1, readonly=not a.mutable)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         contiguous = a.layout in "CF"
@@ -371,7 +371,7 @@ def flat(typingctx: Any, a: Any) -> Any:
 @intrinsic
 def line(typingctx: Any, a: Any, axis: Any, i: Any) -> Any:
     """Line ``i`` of those along an axis, which are counted in the order of the other axes."""
-    ty = array_of(a.dtype, 1, "A")
+    ty = array_of(a.dtype, 1, "A", not a.mutable)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         value, axis, rest = args
@@ -426,7 +426,7 @@ def shape_with(typingctx: Any, a: Any, axis: Any, n: Any) -> Any:
 @intrinsic
 def slab(typingctx: Any, a: Any, axis: Any, start: Any, n: Any) -> Any:
     """The part of an array from ``start``, ``n`` long, of one axis."""
-    ty = array_of(a.dtype, a.ndim, "A")
+    ty = array_of(a.dtype, a.ndim, "A", not a.mutable)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         value, axis, start, n = args
@@ -446,7 +446,7 @@ def slab(typingctx: Any, a: Any, axis: Any, start: Any, n: Any) -> Any:
 @intrinsic
 def expanded(typingctx: Any, a: Any, axis: Any) -> Any:
     """The array with one more axis, of length 1, before ``axis``."""
-    ty = array_of(a.dtype, a.ndim + 1, "A")
+    ty = array_of(a.dtype, a.ndim + 1, "A", not a.mutable)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
         array = arrayobj.make_array(a)(context, builder, args[0])

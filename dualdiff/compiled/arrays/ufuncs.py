@@ -99,7 +99,7 @@ _IN_PLACE = {
 def _teach_in_place(in_place: Any, plain: Any) -> None:
     @overload(in_place, jit_options=CALLED, target="cpu", prefer_literal=plain is operator.pow)
     def implementation(a, b):
-        if not (is_dual_array(a) and applies(a, b)):
+        if not (is_dual_array(a) and a.mutable and applies(a, b)):
             return None
         if isinstance(b, types.IntegerLiteral):
             n = b.literal_value
@@ -132,7 +132,7 @@ def _selects_a_view(a: types.Array, index: Any) -> bool:
 @overload(operator.setitem, jit_options=CALLED, target="cpu")
 def _set_part(a, index, source):
     # Numba's own would compile its message about shapes that differ, which takes longer than all the rest
-    if not (is_dual_array(a) and is_numeric(source) and _selects_a_view(a, index)):
+    if not (is_dual_array(a) and a.mutable and is_numeric(source) and _selects_a_view(a, index)):
         return None
     if isinstance(index, types.EllipsisType):  # Numba stores at [...], but does not read there
         return lambda a, index, source: operator.setitem(a, slice(None), source)

@@ -18,10 +18,12 @@ from ...calls.threads import spread
 from ...calls.trees import Like, as_results, flat, mapped
 from ..dual.types import is_number
 from ..llvm import cache
-from ..numba_internals import as_dtype, global_compiler_lock
+from ..numba_internals import NumbaError, as_dtype, global_compiler_lock
 from ..pipeline.clone import LoopCloneCompiler, clone
+from ..pipeline.cost import is_bounds_checked
 from ..transforms.dense import CompiledJvp, CompiledTransform
 from ..transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
+from ..transforms.source import Given
 from .rows import LONGEST
 from .source import Argument, ArraySamples, Calls, Loop, ScalarSamples, is_of_numbers, lanes_of, number_type
 
@@ -235,16 +237,27 @@ class Batch:
         if any(isinstance(argtypes[i], types.Array) for i in self._indices) and self._g.kind != "derivative":
             return self._rows(arguments, 1 if strict else n, strict)
         called = clone(self._g)
-        y = compile_clone(called, folded(called, argtypes), self._g.__name__)
+        given = None if isinstance(self._g, Driver) else self._given(argtypes)  # a derivative gives f what it needs
+        lifted = [given.type(t) for t in argtypes] if given else argtypes
+        y = compile_clone(called, folded(called, lifted), self._g.__name__)
         check_result("vmap", self._g.__name__, y)
-        return Calls(self._g, arguments, y).written()
+        return Calls(called if given else self._g, arguments, y, given).written()
+
+    def _given(self, argtypes: Sequence[types.Type]) -> Given:
+        """How a function gets its arguments, none of which it is differentiated by."""
+        called, given = clone(self._g), Given()
+        try:
+            compile_clone(called, folded(called, [given.type(t) for t in argtypes]), self._g.__name__)
+        except (TypeError, NumbaError):
+            return Given(frozen=False)
+        return given
 
     def _rows(self, arguments: Sequence[Argument], n: int, strict: bool) -> Loop:
         """The loop over samples of arrays, with n tangents per pass."""
         kind, _, single, with_value = self._request()
         argtypes = [a.type for a in arguments]
-        y, readers = self._g.result_type(argtypes, n, strict), self._g.readers(argtypes, n, strict)
-        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, self._g.fresh, readers)
+        y, given = self._g.result_type(argtypes, n, strict), self._g.given(argtypes, n, strict)
+        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, given)
         return loop.written(single, with_value)
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:
@@ -254,6 +267,8 @@ class Batch:
         ):
             return None
         kind, f, single, with_value = self._request()
+        if is_bounds_checked(f):
+            return None  # no loop that can stop is vectorised
         looped = clone(f, LoopCloneCompiler)
         *lanes, n = lanes_of(arguments)
         lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
@@ -261,8 +276,8 @@ class Batch:
             y = compile_clone(looped, folded(looped, lifted), f.__name__)
             check_result("vmap" if kind == "value" else kind, f.__name__, y)
         except (TypeError, ValueError):
-            if any(a.is_row for a in arguments):  # f wants more of an array than its elements, or returns it
-                return None
+            if any(a.is_row or a.holds_arrays for a in arguments):
+                return None  # f wants more of it than its elements, or writes to it
             raise
         if not is_of_numbers(y, kind):
             return None

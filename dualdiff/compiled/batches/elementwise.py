@@ -14,7 +14,7 @@ from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from ..transforms import seeding
 from ..transforms.dense import CompiledTransform
 from ..transforms.driver import described, object_mode, without_omitted
-from ..transforms.source import Text
+from ..transforms.source import Given, Text
 from .batch import batch
 from .source import Argument, ScalarSamples
 
@@ -92,12 +92,10 @@ class CompiledDerivative(CompiledTransform):
             f"perhaps you want jacobian({name})"
         )
 
-    def _lifted(
-        self, argtypes: Sequence[types.Type], n: int, strict: bool, readers: Sequence[int] = ()
-    ) -> list[types.Type]:
+    def _lifted(self, argtypes: Sequence[types.Type], n: int, strict: bool, given: Given) -> list[types.Type]:
         i = self.indices[0]
         of_one = [t.dtype if k == i and isinstance(t, types.Array) else t for k, t in enumerate(argtypes)]
-        return super()._lifted(of_one, n, strict, readers)
+        return super()._lifted(of_one, n, strict, given)
 
 
 @functools.cache

@@ -45,10 +45,12 @@ from ...calls.trees import flat, mapped
 from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type, put_flat
+from ..dual.freezing import frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
 from ..transforms.readers import reader
+from ..transforms.source import Given
 from . import samples
 from .rows import row_at, row_type
 from .samples import block
@@ -62,6 +64,8 @@ HELPERS = {
     "reader": reader,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "seed", "size", "stack")},
     "put_flat": put_flat,
+    "frozen": frozen,
+    "own": own,
     **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
     "collect_number": collecting.collect_number,
 }
@@ -90,7 +94,12 @@ class Argument:
         """The type that f gets it as, its derivatives being in the lanes from ``lane`` on."""
         if self.length is not None:
             return row_type(self.type.dtype, self.length, level, n, lane if self.active else None, strict)
-        return samples.sample_type(self.type, level, n, lane, strict) if self.active else self.type
+        return samples.sample_type(self.type, level, n, lane, strict) if self.active else frozen_type(self.type)
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether f could write to it."""
+        return isinstance(self.type, (types.Array, types.BaseTuple))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,7 +289,7 @@ class ScalarSamples:
         if argument.length is not None:
             lane = self.lanes[i] if argument.active else -1
             return f"row_at(p{i}, i, {argument.length}, LEVEL, {self.lanes[-1]}, {lane}, {int(self.strict)})"
-        number = f"load(p{i}, i)" if argument.batched else f"c{i}"
+        number = f"load(p{i}, i)" if argument.batched else f"frozen(c{i})" if argument.holds_arrays else f"c{i}"
         if not argument.active:
             return "*" + number if argument.starred else number
         return f"sample({number}, LEVEL, {self.lanes[-1]}, {self.lanes[i]}, {int(self.strict)})"
@@ -322,8 +331,7 @@ def _as_float(ty: types.Type) -> types.Type:
 class ArraySamples:
     """Writes the loop over samples of arrays, for passes as in text.py: with buffers of duals for all samples.
 
-    ``n`` is the number of tangents per pass; ``fresh``: f may write to its arguments, so that each pass needs new ones;
-    ``readers``: the arguments that f is given as readers.
+    ``n`` is the number of tangents per pass, ``given`` how f gets its arguments.
     """
 
     def __init__(
@@ -335,8 +343,7 @@ class ArraySamples:
         y: types.Type,
         n: int,
         strict: bool,
-        fresh: bool,
-        readers: Sequence[int],
+        given: Given,
     ) -> None:
         self.kind = kind
         self.f = f
@@ -344,9 +351,8 @@ class ArraySamples:
         self.y = y
         self.n = n
         self.strict = strict
-        self.fresh = fresh
         self.indices = indices
-        self.readers = readers
+        self.given = given
 
     def written(self, single: bool, with_value: bool) -> Loop:
         by = [self.arguments[i].type for i in self.indices]
@@ -372,7 +378,7 @@ class ArraySamples:
         x = [self._sample(i) for i in self.indices]
         is_array = [isinstance(self.arguments[i].type, types.Array) for i in self.indices]
         arrays = [j for j in k if is_array[j]]
-        readers = [j for j in k if self.indices[j] in self.readers]
+        readers = [j for j in k if self.indices[j] in self.given.readers]
         buffers = [j for j in arrays if j not in readers]
         numbers = [j for j in k if not is_array[j]]
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
@@ -380,10 +386,11 @@ class ArraySamples:
         how = f"1, {self.n}, {int(self.strict)}"
         made = {j: f"x{j} = lift_here({x[j]}, {how}, b{j})" for j in buffers}
         made.update((j, f"x{j} = reader({x[j]}, {how})") for j in readers)
-        cells = [self._sample(i) for i in range(len(self.arguments))]
+        cells = [self.given.text(self._sample(i), a.type) for i, a in enumerate(self.arguments)]
         for j, i in zip(k, self.indices, strict=True):
             number = f"x{j}" if j in readers else f"lift({x[j]}, {how})"
-            cells[i] = f"x{j}" if j in buffers else f"seed({number}, start - o{j})"
+            buffer = f"frozen(x{j})" if self.given.frozen else f"x{j}"
+            cells[i] = buffer if j in buffers else f"seed({number}, start - o{j})"
         is_one_array = self.kind == "jacobian" and ndim_of(self.y)  # which outputs() makes of it
         lines = [
             f"n = len(a{batched})",
@@ -396,9 +403,9 @@ class ArraySamples:
             "o0 = 0",
             *sizes,
             "for i in range(n):",
-            *(f"    {made[j] if self.fresh or j in readers else f'revalue(x{j}, {x[j]})'}" for j in arrays),
+            *(f"    {made[j] if not self.given.frozen or j in readers else f'revalue(x{j}, {x[j]})'}" for j in arrays),
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
-            *(f"        {made[j]}" for j in buffers if self.fresh),
+            *(f"        {made[j]}" for j in buffers if not self.given.frozen),
             *(f"        seed(x{j}, start - o{j})" for j in buffers),
             f"        y = {'outputs' if is_one_array else ''}(f({', '.join(cells)}))",
         ]
@@ -415,7 +422,7 @@ class ArraySamples:
             else:
                 kept = "" if kind == "jacobian" else f"r{r}[i] = "
                 lines.append(f"        {kept}collect_number(row(r{r}, i), {part.text}, {self._like()}, start - o{j})")
-        lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in buffers if not self.fresh]
+        lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in buffers if self.given.frozen]
         lines += [f"    bad |= any_nan(row(r{r}, i))" for r, (_, j) in collected if j in numbers]
         return [*lines, "return bad, -1, shapes"]
 
@@ -433,10 +440,11 @@ class ArraySamples:
 class Calls:
     """Writes the loop that calls a function for each sample, and keeps what it returns."""
 
-    def __init__(self, g: Any, arguments: Sequence[Argument], y: types.Type) -> None:
+    def __init__(self, g: Any, arguments: Sequence[Argument], y: types.Type, given: Given | None) -> None:
         self.g = g
         self.arguments = arguments
         self.y = y
+        self.given = given
 
     def written(self) -> Loop:
         tree = _parts(self.y)
@@ -454,7 +462,9 @@ class Calls:
                 ndims.append(ndim)
                 shapes.append(f"{text}.shape")
             puts.append(f"    put(r{k}, i, {text}, {text})")
-        cells = [f"row(a{i}, i)" if a.batched else f"a{i}" for i, a in enumerate(self.arguments)]
+        samples = [f"row(a{i}, i)" if a.batched else f"a{i}" for i, a in enumerate(self.arguments)]
+        text = self.given.text if self.given else lambda sample, _: sample
+        cells = [text(sample, a.type) for sample, a in zip(samples, self.arguments, strict=True)]
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
         found = f"({''.join(shape + ', ' for shape in shapes)})"
         check = [f"    if {found} != shapes:", f"        return False, i, {found}"] if shapes else []

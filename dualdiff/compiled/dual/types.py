@@ -154,6 +154,40 @@ class DualArrayType(types.Array):
         return DualArrayType(self.dtype, self.ndim, layout, not (self.mutable and other.mutable))
 
 
+class FrozenArray(types.Array):
+    """The type of an array of plain numbers that nobody may write to: see freezing.py."""
+
+    def __init__(
+        self,
+        dtype: types.Type,
+        ndim: int,
+        layout: str,
+        readonly: bool = True,
+        name: str | None = None,
+        aligned: bool = True,
+    ) -> None:
+        name = f"frozen array({dtype}, {ndim}d, {layout}{'' if aligned else ', unaligned'})"
+        super().__init__(dtype, ndim, layout, readonly=True, name=name, aligned=aligned)
+
+    def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> types.Array:
+        # Numba asks for a type that is not read-only where there is new memory
+        return (types.Array if readonly is False else FrozenArray)(
+            self.dtype if dtype is None else dtype,
+            self.ndim if ndim is None else ndim,
+            self.layout if layout is None else layout,
+            aligned=self.aligned,
+        )
+
+    def unify(self, typingctx: Any, other: types.Type) -> types.Type | None:
+        if not isinstance(other, types.Array) or (other.ndim, other.dtype) != (self.ndim, self.dtype):
+            return None
+        layout = self.layout if self.layout == other.layout else "A"
+        return FrozenArray(self.dtype, self.ndim, layout, aligned=self.aligned and other.aligned)
+
+    def can_convert_to(self, typingctx: Any, other: types.Type) -> Conversion | None:
+        return super().can_convert_to(typingctx, other) if isinstance(other, FrozenArray) else None
+
+
 class ReaderType(types.Type):
     """The type of an array to differentiate by, for code that only reads its numbers: see readers.py."""
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from ...generated import ORIGIN
 from ...rules.function import AlsoCompiled, Function
 from ..numba_internals import Dispatcher, builtin_registry
 
@@ -41,6 +42,8 @@ def digest_of(*values: Any) -> bytes:
 
 
 def _is_versioned(value: Any) -> bool:
+    if isinstance(value, python_types.FunctionType) and value.__code__.co_filename.startswith(ORIGIN):
+        return True  # written here, of text that is in the source
     module = value.__name__ if isinstance(value, python_types.ModuleType) else getattr(value, "__module__", None)
     return module in _STANDARD or (module or "").partition(".")[0] in VERSIONED
 

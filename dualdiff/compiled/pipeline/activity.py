@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..numba_internals import Dispatcher, ir, run_frontend
-from .mutation import results_among, writes_to_arguments
+from .mutation import results_among
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
@@ -86,6 +86,7 @@ class Activity:
         self.active: set[str] = set()
         self.receiving: set[int] = set()  # assignments, by id, whose container a dual is stored into
         self.made_for_duals: set[int] = set()  # those among them that make it, with a type of its own
+        self.joined: set[int] = set()  # those among them that give a variable of duals an array from outside
         self.stored_arguments: set[int] = set()  # arguments that a dual is stored into
         self.places: dict[int, Any] = {}  # where that is; not for those where it may be a number that changes
         self.sequences: set[str] = set()  # variables that are lists or tuples made here
@@ -141,11 +142,20 @@ class Activity:
             return False
         return value.op in ("build_list", "build_tuple") or bool(self._sequences_in(value))
 
-    @property
-    def added(self) -> list[Any]:
+    def added(self, everything: bool) -> list[Any]:
         """The calls that add an item to a list that duals are stored into: numbers, too, are to be duals there."""
         receiving = {id(s.value) for s in self.assignments if id(s) in self.receiving}
-        return [call for call, lists in self.growing if lists & receiving]
+        return [call for call, lists in self.growing if everything or lists & receiving]
+
+    def called(self, value: Any) -> Any:
+        """The Python object that an expression calls, if it is known."""
+        return self.callee(value.func) if isinstance(value, ir.Expr) and value.op == "call" else None
+
+    def method(self, func: Any) -> str:
+        """The name of the method that a variable stands for, if its owner is an array or list."""
+        found = self._method_of(func)
+        owner = None if found is None else self.callee(found.value)
+        return "" if found is None or not (owner is None or isinstance(owner, np.ndarray)) else str(found.attr)
 
     def _one_type(self) -> list[list[str]]:
         """The variables, in groups, that Numba gives one type: if one holds duals, all must."""
@@ -202,30 +212,14 @@ class Activity:
         for s in self.assignments:
             if s.target.name == name and self._is_from_outside(s.value):
                 self.receiving.add(id(s))
-                self.made_for_duals.add(id(s))
+                self.joined.add(id(s))
 
     def _is_from_outside(self, value: Any) -> bool:
-        """Whether a value may be an argument or a constant, or part of it, that nothing here is stored into."""
+        """Whether a value may be an argument or a constant, or part of it."""
         values = [value, *(source for name in self._behind(self._origins(value)) for source in self.sources[name])]
         arguments = {v.index for v in values if isinstance(v, ir.Arg)}
         constant = any(isinstance(v, (ir.Global, ir.FreeVar)) and isinstance(v.value, np.ndarray) for v in values)
-        return (bool(arguments) or constant) and not arguments & self.written_arguments
-
-    @functools.cached_property
-    def written_arguments(self) -> set[int]:
-        """The arguments that something may be stored into: a copy in their place would be another array."""
-        targets = {s.target.name for s in self.statements if isinstance(s, (ir.SetItem, ir.StaticSetItem))}
-        for value in (s.value for s in self.assignments if isinstance(s.value, ir.Expr)):
-            if value.op == "inplace_binop":
-                targets.add(value.lhs.name)
-            if value.op == "call":
-                callee, method = self.callee(value.func), self._method_of(value.func)
-                targets |= {v.name for v in self._results_among(value)}
-                if isinstance(callee, Dispatcher):
-                    targets |= {v.name for i, v in _passed(callee, value) if writes_to_arguments(callee.py_func, [i])}
-                elif self.name_of(value.func) in _STORING_METHODS | _STORING_FUNCTIONS:
-                    targets |= {v.name for v in _and(method, value.args)}
-        return self.arguments_behind(targets)
+        return bool(arguments) or constant
 
     def _has_type(self, value: Any) -> bool:
         """Whether what a value makes has its type from the beginning, not from what is stored into it."""

@@ -6,15 +6,17 @@ The user's dispatcher, its options and its cache are never touched.
 from __future__ import annotations
 
 import functools
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ...generated import for_compiled_code, function_from
+from ...generated import for_compiled_code
 from ..arrays.joining import array
 from ..dual.elements import fill
+from ..dual.freezing import frozen, is_frozen
 from ..dual.layout import new_array
 from ..dual.types import OPTIONS, DualArrayType, DualType, ReaderType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
@@ -27,6 +29,7 @@ from ..numba_internals import (
     InlineClosureLikes,
     IRProcessing,
     NopythonRewrites,
+    NumbaError,
     ObjModeLiftedWith,
     TypingError,
     build_definitions,
@@ -37,6 +40,8 @@ from ..numba_internals import (
     register_pass,
 )
 from .activity import Activity
+from .division import CheckDivisions
+from .new_memory import gives_new_memory
 from .preaccumulation import Preaccumulate
 
 
@@ -94,27 +99,51 @@ class PrepareForDuals(FunctionPass):
         func_ir = state.func_ir
         self._clone_callees(func_ir, state.args, state.callees)
         _replace_numpys(func_ir)
-        dual = _dual_among(state.args)
+        if any(map(is_frozen, state.args)):
+            _refuse_what_writes_unseen(func_ir)
+        dual = state.everything or _dual_among(state.args)
         if dual is not None:
             active = [i for i, t in enumerate(state.args) if level_of_type(t) > 0]
             activity = Activity(func_ir, active)
             _refuse_writes_into_floats(func_ir, activity, state.args)
             _refuse_what_leaves(activity)
-            _insert_after(func_ir, activity.made_for_duals, _promoter(dual))
-            _insert_before(func_ir, activity.added, _lifter(dual))
+            everything = state.everything is not None
+            made = [s for s in activity.assignments if everything or id(s) in activity.made_for_duals]
+            new = [s for s in made if gives_new_memory(s.value, activity.callee, activity.method)]
+            helpers = {s.target.name for s in new if isinstance(activity.called(s.value), Dispatcher)}
+            _insert_after(func_ir, new, _promoter(dual), helpers)
+            _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], _joiner(dual), set())
+            _insert_before(func_ir, activity.added(everything), _lifter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
         return True
 
     def _clone_callees(self, func_ir: Any, args: Any, compiler: Any) -> None:
-        for block in func_ir.blocks.values():
+        modules: dict[str, Any] = {}
+        for _, block in sorted(func_ir.blocks.items()):
             for assignment in block.find_insts(ir.Assign):
-                source = assignment.value
-                if isinstance(source, (ir.Global, ir.FreeVar)) and isinstance(source.value, Dispatcher):
-                    source.value = clone(source.value, compiler)
-                if isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
+                source, target = assignment.value, assignment.target.name
+                if isinstance(source, (ir.Global, ir.FreeVar)):
+                    source.value = _cloned(source.value, compiler)
+                    modules[target] = source.value
+                elif isinstance(source, ir.Arg) and isinstance(args[source.index], types.Dispatcher):
                     called = clone(args[source.index].dispatcher, compiler)
                     assignment.value = ir.Global(source.name, called, source.loc)
+                elif isinstance(source, ir.Expr) and source.op == "getattr":
+                    module = modules.get(source.value.name)
+                    if isinstance(module, ModuleType):
+                        modules[target] = found = getattr(module, source.attr, None)
+                        if isinstance(found, Dispatcher):
+                            assignment.value = ir.Global(source.attr, clone(found, compiler), source.loc)
+
+
+def _cloned(value: Any, compiler: Any) -> Any:
+    """A dispatcher's clone, also in tuples; other values as they are."""
+    if isinstance(value, Dispatcher):
+        return clone(value, compiler)
+    if type(value) is tuple and any(isinstance(part, (Dispatcher, tuple)) for part in value):
+        return tuple(_cloned(part, compiler) for part in value)
+    return value
 
 
 def _replace_numpys(func_ir: Any) -> None:
@@ -132,19 +161,22 @@ def _replace_numpys(func_ir: Any) -> None:
             s.value = ir.Global("float", float, s.loc)
 
 
-def _insert_after(func_ir: Any, assignments: set[int], function: Any) -> None:
-    """After each of these assignments, replace the variable by ``function`` of it."""
+def _insert_after(func_ir: Any, assignments: list[Any], function: Any, helpers: set[str]) -> None:
+    """After each of these assignments, replace the variable by ``function`` of it, and of what a helper was given."""
+    chosen = set(map(id, assignments))
     for block in func_ir.blocks.values():
         body = []
         for statement in block.body:
             body.append(statement)
-            if id(statement) in assignments:
+            if id(statement) in chosen:
                 target, loc = statement.target, statement.loc
+                value = statement.value
+                given = [*value.args, *(v for _, v in value.kws)] if target.name in helpers else []
                 made = ir.Var(block.scope, mk_unique_var("$made"), loc)
                 promoter = ir.Var(block.scope, mk_unique_var("$promoter"), loc)
                 statement.target = made
                 body.append(ir.Assign(ir.Global("promote", function, loc), promoter, loc))
-                body.append(ir.Assign(ir.Expr.call(promoter, [made], (), loc), target, loc))
+                body.append(ir.Assign(ir.Expr.call(promoter, [made, *given], (), loc), target, loc))
         block.body = body
 
 
@@ -187,6 +219,16 @@ def _refuse_what_leaves(activity: Activity) -> None:
                 raise TypingError("duals in an objmode block", loc=s.loc)
 
 
+def _refuse_what_writes_unseen(func_ir: Any) -> None:
+    """Refuse what may write to an array whatever its type says."""
+    for block in func_ir.blocks.values():
+        for s in block.find_insts(ir.Assign):
+            value = s.value
+            is_ufunc = isinstance(value, (ir.Global, ir.FreeVar)) and isinstance(value.value, GUFunc)
+            if is_ufunc or (isinstance(value, ir.Expr) and value.op == "getattr" and value.attr == "nditer"):
+                raise TypingError("what may write to an argument whatever its type says", loc=s.loc)
+
+
 def _dual_among(argtypes: Any) -> DualType | None:
     """The type of the duals in the arguments, of the highest level."""
     found: list[DualType] = []
@@ -212,20 +254,19 @@ def _dual_among(argtypes: Any) -> DualType | None:
 def _promoter(dual: DualType) -> Any:
     """A function for compiled code that turns a container of floats into one of duals; other values stay."""
 
-    promote = for_compiled_code("promote", "made")
+    promote = for_compiled_code("promote", "made, *given")
 
     @overload(promote, jit_options=OPTIONS)
-    def implementation(made):
-        if isinstance(made, types.BaseTuple) and len(made.types) > 0 and not isinstance(made, types.BaseNamedTuple):
-            cells = "".join(f"promote(made[{i}]), " for i in range(len(made.types)))
-            return function_from(f"def on_tuple(made):\n    return ({cells})", {"promote": promote})
+    def implementation(made, *given):
+        if any(map(_may_hold_memory, given)):  # what was called may have returned it, or part of it
+            return lambda made, *given: made
         element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
         if element is None or (element == made.dtype and not _is_foreign_array(made)):
-            return lambda made: made
+            return lambda made, *given: made
         reference = types.TypeRef(element)
         if isinstance(made, types.List):
 
-            def on_list(made):
+            def on_list(made, *given):
                 cells = new_array(len(made), reference)
                 for i in range(len(made)):
                     cells[i] = made[i]
@@ -233,7 +274,7 @@ def _promoter(dual: DualType) -> Any:
 
             return on_list
 
-        def on_array(made):
+        def on_array(made, *given):
             duals = new_array(made.shape, reference)
             fill(duals, made)
             return duals
@@ -242,6 +283,40 @@ def _promoter(dual: DualType) -> Any:
 
     cpu_target.typing_context.refresh()  # Numba is compiling already
     return promote
+
+
+@functools.cache
+def _joiner(dual: DualType) -> Any:
+    """A function for compiled code that turns an array of floats that nobody writes to into one of duals, alike."""
+
+    join = for_compiled_code("join", "made")
+
+    @overload(join, jit_options=OPTIONS)
+    def implementation(made):
+        element = _promoted(made.dtype, dual) if isinstance(made, types.Array) and not made.mutable else None
+        if element is None or element == made.dtype:
+            return lambda made: made
+        reference = types.TypeRef(element)
+
+        def on_array(made):
+            duals = new_array(made.shape, reference)
+            fill(duals, made)
+            return frozen(duals)
+
+        return on_array
+
+    cpu_target.typing_context.refresh()  # Numba is compiling already
+    return join
+
+
+def _may_hold_memory(ty: types.Type) -> bool:
+    """Whether a value of a type may refer to an array or a list."""
+    if isinstance(ty, types.BaseTuple):
+        return any(map(_may_hold_memory, ty.types))
+    if isinstance(ty, types.Omitted):
+        return isinstance(ty.value, (np.ndarray, list, tuple))
+    plain = (types.Number, types.Boolean, types.Literal, types.NoneType, types.UnicodeType, types.Callable, DualType)
+    return not isinstance(ty, plain)
 
 
 @functools.cache
@@ -288,17 +363,25 @@ class CloneCompiler(LinkedCompiler):
     is_chunked = True
     """Whether results must not depend on how many tangents there are."""
 
+    is_checked = True
+    """Whether the user's options count that make a function raise."""
+
+    everything: DualType | None = None
+    """The duals that all new arrays and lists of floats are made for; None if it is only those that are seen to be."""
+
     @property
     def callees(self) -> Any:
         """The pipeline of what they call."""
-        return CloneCompiler
+        return promoting(CloneCompiler, self.everything)
 
     def prepare(self, passes: Any) -> None:
         self.state.callees = self.callees
+        self.state.everything = self.everything
         self.state.is_chunked = self.is_chunked
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
         passes.add_pass_after(Preaccumulate, NopythonRewrites)
+        passes.add_pass_after(CheckDivisions, Preaccumulate)
 
 
 class InlinedCloneCompiler(CloneCompiler):
@@ -311,10 +394,11 @@ class LoopCloneCompiler(InlinedCloneCompiler):
     """The pipeline of clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
 
     is_chunked = False
+    is_checked = False  # no loop that can stop is vectorised
 
     @property
     def callees(self) -> Any:
-        return LoopCloneCompiler
+        return promoting(LoopCloneCompiler, self.everything)
 
 
 class EntryCompiler(CloneCompiler):
@@ -323,22 +407,60 @@ class EntryCompiler(CloneCompiler):
     lowering_pass = LowerForPython
 
 
-class Clone(CPUDispatcher):
-    """A dispatcher that compiles for duals, and is called from compiled code only."""
+@functools.cache
+def promoting(compiler: Any, dual: DualType | None) -> Any:
+    """A pipeline that makes all new arrays and lists of floats for duals of a type."""
+    return compiler if dual is None else type(compiler.__name__, (compiler,), {"everything": dual})
 
-    def __init__(self, function: Any, compiler: Any) -> None:
+
+class Clone(CPUDispatcher):
+    """A dispatcher that compiles for duals, and is called from compiled code only.
+
+    Which arrays and lists must be made for duals is a guess at first, by ``Activity``. If Numba's types refuse it,
+    since a dual is to be stored where none fits, all of them are. So a wrong guess costs time, or is refused: it loses
+    nothing.
+    """
+
+    def __init__(
+        self, function: Any, compiler: Any, error_model: str = "numpy", boundscheck: bool | None = None
+    ) -> None:
         options = {
             "nopython": True,
             "nogil": True,
-            "error_model": "numpy",
+            "error_model": error_model,
+            "boundscheck": boundscheck,
             "no_cpython_wrapper": True,
             "no_cfunc_wrapper": True,
             "forceinline": False,
         }
         super().__init__(function, locals={}, targetoptions=options, pipeline_class=compiler)
+        self._pipeline = compiler
+
+    def compile(self, sig: Any) -> Any:
+        try:
+            return super().compile(sig)
+        except NumbaError as error:
+            argtypes = tuple(sig)
+            dual = _dual_among(argtypes)
+            if dual is None or self._pipeline.everything is not None:
+                raise
+            willing = clone(self, promoting(self._pipeline, dual))
+            try:
+                entry = willing.compile(argtypes)
+            except NumbaError:
+                raise error from None  # it tells more of what the user wrote
+            self.overloads[argtypes] = willing.overloads[argtypes]
+            return entry
 
 
 @functools.cache
 def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
     """The clone of a dispatcher, compiled by one of the pipelines above."""
-    return dispatcher if isinstance(dispatcher, Clone) else Clone(dispatcher.py_func, compiler)
+    options = dispatcher.targetoptions
+    if isinstance(dispatcher, Clone):
+        known = compiler.everything is None
+        kept = options["error_model"], options["boundscheck"]
+        return dispatcher if known else Clone(dispatcher.py_func, compiler, *kept)
+    if not compiler.is_checked:
+        return Clone(dispatcher.py_func, compiler)
+    return Clone(dispatcher.py_func, compiler, options.get("error_model", "python"), options.get("boundscheck"))

@@ -8,7 +8,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from ...rules.table import RULES, SPELLINGS
-from ..numba_internals import Dispatcher
+from ..numba_internals import Dispatcher, config
 
 _ARITHMETIC = {
     *("add", "subtract", "multiply", "divide", "fmod", "remainder", "negative", "positive", "reciprocal", "square"),
@@ -30,6 +30,17 @@ def is_costly(function: FunctionType, _seen: set[FunctionType] | None = None) ->
     return costly or any(is_costly(called, seen) for called in _called(function))
 
 
+def is_bounds_checked(dispatcher: Any, _seen: set[Any] | None = None) -> bool:
+    """Whether indices are checked in an ``@njit`` function, or in one that it calls."""
+    seen = set() if _seen is None else _seen
+    if dispatcher in seen:
+        return False
+    seen.add(dispatcher)
+    if dispatcher.targetoptions.get("boundscheck") or config.BOUNDSCHECK:
+        return True
+    return any(is_bounds_checked(called, seen) for called in _dispatchers(dispatcher.py_func))
+
+
 def is_recursive(function: FunctionType) -> bool:
     """Whether an ``@njit`` function calls itself, by way of others perhaps."""
     seen: set[FunctionType] = set()
@@ -45,13 +56,17 @@ def is_recursive(function: FunctionType) -> bool:
 
 
 def _called(function: FunctionType) -> Iterator[FunctionType]:
+    yield from (dispatcher.py_func for dispatcher in _dispatchers(function))
+
+
+def _dispatchers(function: FunctionType) -> Iterator[Any]:
     """The ``@njit`` functions that a function refers to, as globals or from the function around it."""
     cells = []
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # not yet filled
             cells.append(cell.cell_contents)
     known: list[Any] = [*cells, *(function.__globals__.get(name) for name in _names(function.__code__))]
-    yield from (f.py_func for f in known if isinstance(f, Dispatcher))
+    yield from (f for f in known if isinstance(f, Dispatcher))
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import re
 import traceback
@@ -120,7 +121,7 @@ def _under_way(error: BaseException) -> Iterator[tuple[str, int]]:
     """The lines that Numba was at when it raised, the innermost first: its own errors tell them, others do not."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     for frame in reversed(frames):
-        loc = getattr(frame.f_locals.get("self"), "loc", None)
+        loc = inspect.getattr_static(frame.f_locals.get("self"), "loc", None)  # proxies of Numba's raise KeyError
         if isinstance(loc, ir.Loc):
             yield loc.filename, loc.line
 

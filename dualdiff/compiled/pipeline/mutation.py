@@ -1,21 +1,12 @@
-"""Whether a function may write to its arguments, read off Numba's intermediate representation.
-
-Every pass of a chunked derivative must see the same arguments. If f cannot write to them, all
-passes share one buffer; otherwise each gets a fresh copy. The analysis errs on the side of a copy.
-"""
+"""What a function does with an argument, read off Numba's intermediate representation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..numba_internals import Dispatcher, ir, run_frontend
-
-_WRITING_METHODS = {"sort", "fill", "put", "partition", "itemset", "resize"}
-_WRITING_FUNCTIONS = {"copyto", "fill_diagonal", "put", "place", "putmask", "shuffle"}
-
 
 # The place of the array for the result among the arguments.
 _RESULT_AT = ((np.dot, 2), (np.outer, 2), (np.round, 2), (np.around, 2), (np.clip, 3))
@@ -31,87 +22,29 @@ def results_among(function: Any, call: Any, method: bool = False) -> list[Any]:
     return [*call.args[first - method :], *(v for name, v in named.items() if name == "out")]
 
 
-def writes_to_arguments(
-    py_func: Any, indices: Iterable[int] | None = None, _seen: frozenset[Any] = frozenset()
-) -> bool:
-    """Whether ``py_func`` may write to the arguments with these indices (all of them by default)."""
-    func_ir = run_frontend(py_func)
-    watched = frozenset(range(len(func_ir.arg_names)) if indices is None else indices)
-    if (py_func, watched) in _seen:
-        return False
-    seen = _seen | {(py_func, watched)}
-    statements = [s for block in func_ir.blocks.values() for s in block.body]
-    aliases: set[str] = set()
-    before = -1
-    while len(aliases) != before:  # to a fixed point: loops carry aliases backwards
-        before = len(aliases)
-        for s in statements:
-            if isinstance(s, ir.Assign) and _may_alias(s.value, aliases, watched):
-                aliases.add(s.target.name)
-    callees = {s.target.name: s.value for s in statements if isinstance(s, ir.Assign)}
-    return any(_writes(s, aliases, callees, seen) for s in statements)
-
-
-def _may_alias(source: Any, aliases: set[str], watched: frozenset[int]) -> bool:
-    if isinstance(source, ir.Arg):
-        return source.index in watched
-    if isinstance(source, ir.Var):
-        return source.name in aliases
-    if isinstance(source, ir.Expr) and source.op not in ("binop", "unary", "inplace_binop"):
-        return any(v.name in aliases for v in source.list_vars())
-    return isinstance(source, ir.Expr) and source.op == "inplace_binop" and source.lhs.name in aliases
-
-
-def _writes(statement: Any, aliases: set[str], callees: dict[str, Any], seen: frozenset[Any]) -> bool:
-    if isinstance(statement, (ir.SetItem, ir.StaticSetItem, ir.SetAttr, ir.DelItem)):
-        return statement.target.name in aliases
-    expr = statement.value if isinstance(statement, ir.Assign) else None
-    if not isinstance(expr, ir.Expr):
-        return False
-    if expr.op == "inplace_binop":
-        return expr.lhs.name in aliases
-    if expr.op != "call":
-        return False
-    arguments = [*expr.args, *(v for _, v in expr.kws), *([expr.vararg] if expr.vararg else [])]
-    if not any(v.name in aliases for v in arguments) and expr.func.name not in aliases:
-        return False
-    callee = callees.get(expr.func.name)
-    if isinstance(callee, (ir.Global, ir.FreeVar)):
-        if isinstance(callee.value, Dispatcher):
-            if expr.kws or expr.vararg:
-                return writes_to_arguments(callee.value.py_func, None, seen)
-            passed = [i for i, v in enumerate(expr.args) if v.name in aliases]
-            return writes_to_arguments(callee.value.py_func, passed, seen)
-        return any(v.name in aliases for v in results_among(callee.value, expr))  # a builtin writes to no other
-    if isinstance(callee, ir.Expr) and callee.op == "getattr":
-        method = not isinstance(callees.get(callee.value.name), (ir.Global, ir.FreeVar))
-        if any(v.name in aliases for v in results_among(getattr(np, callee.attr, None), expr, method)):
-            return True
-        return callee.attr in _WRITING_METHODS | _WRITING_FUNCTIONS
-    return True  # a function that came in as an argument, or the like
-
-
 # --- arguments that are only read -----------------------------------------------------------
 
 _OF_THE_SHAPE = {"shape", "size", "ndim"}
 
 
-def only_reads_numbers(py_func: Any, index: int, _seen: frozenset[Any] = frozenset()) -> bool:
+def only_reads_numbers(py_func: Any, index: int, _known: dict[Any, bool] | None = None) -> bool:
     """Whether all that ``py_func`` does with an argument is to read single elements, and its shape.
 
     An index may still turn out to be an array, or to be of a row: that is known when types are.
     """
-    if (py_func, index) in _seen:
-        return True  # it calls itself
-    reader = _Reader(py_func, index, _seen | {(py_func, index)})
-    return reader.is_known() and all(map(reader.only_reads, reader.statements))
+    known = {} if _known is None else _known
+    if (py_func, index) not in known:
+        known[py_func, index] = True  # as long as it is not known to do more: it may call itself
+        reader = _Reader(py_func, index, known)
+        known[py_func, index] = reader.is_known() and all(map(reader.only_reads, reader.statements))
+    return known[py_func, index]
 
 
 class _Reader:
     """What a function does with one of its arguments."""
 
-    def __init__(self, py_func: Any, index: int, seen: frozenset[Any]) -> None:
-        self.seen = seen
+    def __init__(self, py_func: Any, index: int, known: dict[Any, bool]) -> None:
+        self.known = known
         self.index = index
         self.statements = [s for block in run_frontend(py_func).blocks.values() for s in block.body]
         self.sources: dict[str, list[Any]] = {}
@@ -149,7 +82,7 @@ class _Reader:
         callee = self._constant(value.func)
         if isinstance(callee, Dispatcher):
             passed = [i for i, v in enumerate(value.args) if v.name in self.names]
-            return all(only_reads_numbers(callee.py_func, i, self.seen) for i in passed)
+            return all(only_reads_numbers(callee.py_func, i, self.known) for i in passed)
         return callee is len
 
     def _has_it(self, part: Any) -> bool:

@@ -172,7 +172,9 @@ class _Block:
             if target != name and target not in [v.name for v in operation.variables()]
         }
         if isinstance(expr, ir.Expr) and expr.op in ("getitem", "static_getitem"):
-            self.cells[target] = expr.value.name, getattr(expr.index, "name", expr.index)
+            index = getattr(expr.index, "name", expr.index)
+            if isinstance(index, (int, str, tuple)):  # it may be a constant array
+                self.cells[target] = expr.value.name, index
         if isinstance(expr, ir.Var):
             self.copies[target] = self.copies.get(expr.name, expr)
 

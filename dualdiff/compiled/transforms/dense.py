@@ -16,14 +16,14 @@ from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
-from ..numba_internals import OmittedArg, TypingError
+from ..numba_internals import NumbaError, OmittedArg, TypingError
 from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
-from ..pipeline.cost import is_costly, is_recursive
+from ..pipeline.cost import is_bounds_checked, is_costly, is_recursive
 from ..pipeline.diagnostics import readable
-from ..pipeline.mutation import only_reads_numbers, writes_to_arguments
+from ..pipeline.mutation import only_reads_numbers
 from . import seeding
 from .driver import Driver, check_result, compile_clone, is_strict
-from .source import Text
+from .source import Given, Text
 
 DEFAULT_LANES = 16
 """Tangents per pass over arrays that are not long."""
@@ -76,7 +76,7 @@ class CompiledTransform(Driver):
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self.clone = _clone_of(f)
-        self._readers: dict[Any, list[int]] = {}
+        self._given: dict[Any, Given] = {}
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -111,19 +111,14 @@ class CompiledTransform(Driver):
         lanes = self._lanes(argtypes, strict, bool(wide))
         reach = self._reach if wide is False else None
         short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
-        readers = self.readers(argtypes, lanes, strict)
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, readers)
+        given = self.given(argtypes, lanes, strict)
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, given)
         return self.passes(text)
 
     def passes(self, text: Text) -> str:
         """The text of passes over the arguments."""
         single = not isinstance(self._argnums, tuple)
-        return text.chunked(self.kind, single, self._with_value, self.fresh)
-
-    @functools.cached_property
-    def fresh(self) -> bool:
-        """Whether f writes to its arguments, so that each pass needs new ones."""
-        return writes_to_arguments(self._f.py_func, self.indices)
+        return text.chunked(self.kind, single, self._with_value)
 
     @functools.cached_property
     def _reach(self) -> int | None:
@@ -172,38 +167,43 @@ class CompiledTransform(Driver):
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         """Compile f for duals with n tangents, and check the type of what it returns."""
-        lifted = self._lifted(argtypes, n, strict, self.readers(argtypes, n, strict))
+        lifted = self._lifted(argtypes, n, strict, self.given(argtypes, n, strict))
         result = compile_clone(self.clone, lifted, self.__name__)
         check_result(self.kind, self.__name__, result)
         return result
 
-    def _lifted(
-        self, argtypes: Sequence[types.Type], n: int, strict: bool, readers: Sequence[int] = ()
-    ) -> list[types.Type]:
+    def _lifted(self, argtypes: Sequence[types.Type], n: int, strict: bool, given: Given) -> list[types.Type]:
         """The types of the arguments that f is called with."""
         all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
-        lifted = list(argtypes)
+        lifted = [given.type(t) for t in argtypes]
         for i in self.indices:
             dual = seeding.lifted_type(argtypes[i], all_arguments, n, strict)
-            lifted[i] = ReaderType(dual.dtype, argtypes[i]) if i in readers else dual
+            lifted[i] = ReaderType(dual.dtype, argtypes[i]) if i in given.readers else given.type(dual)
         return lifted
 
-    def readers(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
-        """The arrays to differentiate by that f is given as readers: those of which it wants no more than numbers."""
+    def given(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Given:
+        """How f gets its arguments: the first way that Numba's types allow."""
         shown = _shown(argtypes)
         asked = (tuple(shown), n, strict)
-        if asked not in self._readers:
-            readers = [i for i in self._only_read if isinstance(shown[i], types.Array)]
+        if asked not in self._given:
+            self._given[asked] = self._first_given(shown, n, strict)
+        return self._given[asked]
+
+    def _first_given(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Given:
+        read = tuple(i for i in self._only_read if isinstance(argtypes[i], types.Array))
+        ways = [Given(readers, frozen) for readers in ([read, ()] if read else [()]) for frozen in (True, False)]
+        for way in ways[:-1]:
             try:
-                if readers:
-                    compile_clone(self.clone, self._lifted(shown, n, strict, readers), self.__name__)
-            except (TypeError, ValueError):
-                readers = []  # an index is an array, perhaps
-            self._readers[asked] = readers
-        return self._readers[asked]
+                compile_clone(self.clone, self._lifted(argtypes, n, strict, way), self.__name__)
+            except (TypeError, ValueError, NumbaError):
+                continue  # f writes to an argument, or an index is an array, or the next ways fail, too, and tell why
+            return way
+        return ways[-1]
 
     @functools.cached_property
     def _only_read(self) -> list[int]:
+        if is_bounds_checked(self._f):  # readers do not check theirs
+            return []
         return [i for i in self.indices if only_reads_numbers(self._f.py_func, i)]
 
     def lanes_for(self, size: int) -> int:

@@ -30,7 +30,7 @@ class GradientInto(CompiledTransform):
         return gradient_into, (self._f, self._chunk)
 
     def passes(self, text: Text) -> str:
-        return text.chunked("gradient", single=True, with_value=True, fresh=self.fresh, given=text.names[0])
+        return text.chunked("gradient", single=True, with_value=True, into=text.names[0])
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
         super().check(argtypes, wide)

@@ -28,18 +28,21 @@ tangents per pass; where a tangent was NaN, ``again``, the strict driver, gives 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from numba import types
 
 from ..arrays.joining import outputs
-from ..dual import elements
+from ..dual import elements, freezing
 from ..dual.types import level_of_type
 from . import collecting, seeding
 from .readers import reader
 
 HELPERS = {
     "as_flat": elements.as_flat,
+    "frozen": freezing.frozen,
+    "own": freezing.own,
     "outputs": outputs,
     "reader": reader,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
@@ -62,6 +65,28 @@ HELPERS = {
 """What the text calls."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """How f gets its arguments.
+
+    ``readers`` are the arrays to differentiate by of which it only reads numbers. ``frozen``: it has been compiled for
+    arguments that nobody may write to, so all passes share them; otherwise each pass gives it copies.
+    """
+
+    readers: tuple[int, ...] = ()
+    frozen: bool = True
+
+    def text(self, name: str, ty: types.Type) -> str:
+        """The text for an argument that it is not differentiated by."""
+        if not isinstance(ty, (types.Array, types.BaseTuple)):
+            return name
+        return f"frozen({name})" if self.frozen else f"own({name})"
+
+    def type(self, ty: types.Type) -> types.Type:
+        """The type of that."""
+        return freezing.frozen_type(ty) if self.frozen else freezing.own_type(ty)
+
+
 class Text:
     """Writes the driver of a transform for one list of argument types.
 
@@ -79,8 +104,9 @@ class Text:
         strict: bool,
         reach: int | None = None,
         short: int | None = None,
-        readers: Sequence[int] = (),
+        given: Given = Given(),
     ) -> None:
+        self.argtypes = argtypes
         self.names = [f"a{i}" for i in range(len(argtypes))]
         self.indices = list(indices)
         self.starred = starred
@@ -88,7 +114,8 @@ class Text:
         self.strict = strict
         self.reach = reach
         self.short = short
-        self.is_reader = [i in readers for i in indices]
+        self.given = given
+        self.is_reader = [i in given.readers for i in indices]
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
         self.plain = not any(level_of_type(t) for t in argtypes)
@@ -99,9 +126,10 @@ class Text:
 
     def call(self, replaced: Sequence[str]) -> str:
         """The call of f with other expressions for the arguments to differentiate by."""
-        cells = list(self.names)
-        for i, expression in zip(self.indices, replaced, strict=True):
-            cells[i] = expression
+        cells = [self.given.text(name, t) for name, t in zip(self.names, self.argtypes, strict=True)]
+        for k, (i, expression) in enumerate(zip(self.indices, replaced, strict=True)):
+            is_array = self.is_array[k] and not self.is_reader[k]
+            cells[i] = f"frozen({expression})" if is_array and self.given.frozen else expression
         if self.starred:
             cells[-1] = "*" + cells[-1]
         return f"f({', '.join(cells)})"
@@ -110,10 +138,10 @@ class Text:
         function = "reader" if is_reader else "lift_here" if more else "lift"
         return f"{function}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
-    def chunked(self, kind: str, single: bool, with_value: bool, fresh: bool, given: str = "") -> str:
+    def chunked(self, kind: str, single: bool, with_value: bool, into: str = "") -> str:
         """gradient, jacobian, and hessian, of a tuple of gradients: passes over the arguments, n lanes at a time.
 
-        ``given`` is where a gradient goes.
+        ``into`` is where a gradient goes.
         """
         k = range(len(self.x))
         parts = [f"y[{i}]" for i in k] if kind == "hessian" else ["y"]
@@ -146,10 +174,10 @@ class Text:
             *(hand_over if self.short is not None else []),
             *(f"b{i} = stack()" for i in local),
             *lift,
-            *(f"{g} = {given or f'empty_early(x{i})'}" for (_, i), g in found.items() if early),
+            *(f"{g} = {into or f'empty_early(x{i})'}" for (_, i), g in found.items() if early),
             "bad = False",
             f"for start in range(0, o{len(k)} or 1, {self.n}):",
-            *("    " + line for line in (lift if fresh else [])),
+            *("    " + line for line in ([] if self.given.frozen else lift)),
             *("    " + line for line in seeds),
             f"    y = outputs({call})" if kind == "jacobian" else f"    y = {call}",
             *([] if early else ["    if start == 0:", *("        " + line for line in made)]),

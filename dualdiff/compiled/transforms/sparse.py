@@ -152,14 +152,15 @@ class CompiledEntries(CompiledTransform):
         return {name: globals()[name] for name in ("room", "seed_colours", "empty_entries", "collect_entries")}
 
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
-        text = Text(argtypes, self.indices, self._starred, self._lanes(argtypes, strict, False), strict)
+        lanes = self._lanes(argtypes, strict, False)
+        given = self.given(argtypes, lanes, strict)
+        text = Text(argtypes, self.indices, self._starred, lanes, strict, given=given)
         return text.coloured()
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
 
-    def readers(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Sequence[int]:
-        return ()  # a lane is for all elements of a colour
+    _only_read: list[int] = []  # noqa: RUF012 (a lane is for all elements of a colour)
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         result = super().result_type(argtypes, n, strict)

@@ -1,0 +1,91 @@
+"""Arguments that nobody may write to, by their types: so it is proven that every pass and every sample sees the same.
+
+``frozen(x)`` is x itself, of a type that refuses stores: an array, or arrays in tuples. Numba hands the type on to
+slices, reshapes, tuples, lists and whatever else refers to the memory, so if a function compiles for frozen arguments
+it writes to none of them. Where it does not, the driver calls it with copies, ``own(x)``. Numba's own read-only arrays
+do not do for a proof: it forgets about them in the few functions that ``compiled.arrays.frozen`` knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic, lower_cast, models, overload, register_model
+
+from ...generated import for_compiled_code, function_from
+from ..numba_internals import TypingError
+from .types import OPTIONS, DualArrayType, FrozenArray, array_of
+
+register_model(FrozenArray)(models.ArrayModel)
+
+
+@lower_cast(types.Array, FrozenArray)
+@lower_cast(FrozenArray, FrozenArray)
+def _array_to_frozen(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
+    return val
+
+
+def _mapped(ty: types.BaseTuple, cells: list[types.Type]) -> types.Type:
+    """A tuple, perhaps a named one, of other types."""
+    if not isinstance(ty, types.BaseNamedTuple):
+        return types.BaseTuple.from_types(cells)
+    uniform = len(set(cells)) == 1
+    if uniform:
+        return types.NamedUniTuple(cells[0], len(cells), ty.instance_class)
+    return types.NamedTuple(cells, ty.instance_class)
+
+
+def frozen_type(ty: types.Type) -> types.Type:
+    """The type of ``frozen(x)``."""
+    if isinstance(ty, DualArrayType):
+        return ty.copy(readonly=True)
+    if isinstance(ty, types.Array):
+        if isinstance(ty.dtype, types.Record):  # an element is a reference to memory, whose type cannot refuse
+            raise TypingError("arrays of records cannot be frozen")
+        return FrozenArray(ty.dtype, ty.ndim, ty.layout, aligned=ty.aligned)
+    if isinstance(ty, types.BaseTuple):
+        return _mapped(ty, [frozen_type(t) for t in ty.types])
+    return ty
+
+
+def own_type(ty: types.Type) -> types.Type:
+    """The type of ``own(x)``."""
+    if isinstance(ty, types.Array):
+        return array_of(ty.dtype, ty.ndim)
+    return _mapped(ty, [own_type(t) for t in ty.types]) if isinstance(ty, types.BaseTuple) else ty
+
+
+def is_frozen(ty: Any) -> bool:
+    """Whether a type refuses stores into memory of an argument."""
+    if isinstance(ty, types.BaseTuple):
+        return any(map(is_frozen, ty.types))
+    return isinstance(ty, FrozenArray) or (isinstance(ty, DualArrayType) and not ty.mutable)
+
+
+@intrinsic
+def frozen(typingctx: Any, x: Any) -> Any:
+    """An argument as one that nobody may write to."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        context.nrt.incref(builder, sig.args[0], args[0])
+        return args[0]
+
+    return frozen_type(x)(x), codegen
+
+
+own = for_compiled_code("own", "x")
+"""A copy of an argument, of all arrays in it, in C order."""
+
+
+@overload(own, jit_options=OPTIONS)
+def _own(x):
+    if isinstance(x, types.Array):
+        return lambda x: x.copy()
+    if not isinstance(x, types.BaseTuple):
+        return lambda x: x
+    cells = "".join(f"own(x[{i}]), " for i in range(len(x.types)))
+    if isinstance(x, types.BaseNamedTuple):
+        made = x.instance_class
+        return function_from(f"def on_tuple(x):\n    return made({cells})", {"own": own, "made": made})
+    return function_from(f"def on_tuple(x):\n    return ({cells})", {"own": own})

@@ -1,0 +1,107 @@
+"""Division by zero under Numba's error model "python": what plain f raises, f on duals raises.
+
+Divisions of plain numbers raise by themselves, as the clone is compiled with the options of the user's function, and
+so does the value of an expression that preaccumulation has put together. The arithmetic of single duals is compiled
+apart from f, without Python's division errors, so that no partial derivative raises: here the denominator is looked at
+before.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from ..dual.layout import parts
+from ..dual.types import is_dual, is_number
+from ..numba_internals import FunctionPass, cgutils, ir, mk_unique_var, register_pass
+
+_DIVISIONS = {
+    operator.truediv: "division by zero",
+    operator.itruediv: "division by zero",
+    operator.floordiv: "division by zero",
+    operator.ifloordiv: "division by zero",
+    operator.mod: "modulo by zero",
+    operator.imod: "modulo by zero",
+    divmod: "modulo by zero",
+}
+"""What Numba says of each."""
+
+
+def _refusing(message: str) -> Any:
+    @intrinsic
+    def refuse_zero(typingctx: Any, denominator: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            ty, value = sig.args[0], args[0]
+            while is_dual(ty):
+                ty, value = ty.base, parts(context, builder, ty, value).value
+            with cgutils.if_unlikely(builder, cgutils.is_scalar_zero(builder, value)):
+                context.error_model.fp_zero_division(builder, (message,), None)
+            return context.get_dummy_value()
+
+        return types.none(denominator), codegen
+
+    return refuse_zero
+
+
+_REFUSING = {message: _refusing(message) for message in _DIVISIONS.values()}
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class CheckDivisions(FunctionPass):
+    """Has the denominators of duals looked at, once types are known.
+
+    Before ``$c = $a / $b``, with a dual in $a or $b, it puts ``$checked = call $refuse_zero($b)``.
+    """
+
+    _name = "dualdiff_check_divisions"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        if state.flags.error_model != "python":
+            return False
+        changed = False
+        for block in state.func_ir.blocks.values():
+            body: list[Any] = []
+            for statement in block.body:
+                found = _division(state.typemap, statement)
+                if found is not None:
+                    body += _check(state, block.scope, *found, statement.loc)
+                    changed = True
+                body.append(statement)
+            block.body = body
+        return changed
+
+
+def _division(typemap: Any, statement: Any) -> tuple[Any, str] | None:
+    """The denominator of a division of numbers, with duals among them, and what is said if it is zero."""
+    expr = statement.value if isinstance(statement, ir.Assign) else None
+    if not isinstance(expr, ir.Expr):
+        return None
+    if expr.op in ("binop", "inplace_binop"):
+        function, operands = expr.fn, [expr.lhs, expr.rhs]
+    elif expr.op == "call" and len(expr.args) == 2 and not expr.kws:
+        function, operands = getattr(typemap[expr.func.name], "typing_key", None), list(expr.args)
+    else:
+        return None
+    message = _DIVISIONS.get(function) if callable(function) else None
+    kinds = [typemap[v.name] for v in operands]
+    if message is None or not any(map(is_dual, kinds)) or not all(is_dual(t) or is_number(t) for t in kinds):
+        return None
+    return operands[1], message
+
+
+def _check(state: Any, scope: Any, denominator: Any, message: str, loc: Any) -> list[Any]:
+    """The statements that look at a denominator."""
+    function = _REFUSING[message]
+    variable, target = (ir.Var(scope, mk_unique_var(name), loc) for name in ("$refuse_zero", "$checked"))
+    state.typingctx.refresh()
+    kind = state.typingctx.resolve_value_type(function)
+    call = ir.Expr.call(variable, [denominator], (), loc)
+    state.calltypes[call] = kind.get_call_type(state.typingctx, (state.typemap[denominator.name],), {})
+    state.typemap.update({variable.name: kind, target.name: types.none})
+    return [ir.Assign(ir.Global("refuse_zero", function, loc), variable, loc), ir.Assign(call, target, loc)]
