@@ -692,3 +692,15 @@ def test_an_argument_that_f_writes_to_is_left_alone_and_the_same_in_every_pass()
     for chunk in (1, 2, None):
         np.testing.assert_array_equal(gradient(scaled_by_weights, chunk=chunk)(X, weights), [0.0, 2.0, 4.0])
     np.testing.assert_array_equal(weights, [1.0, 4.0])
+
+
+@njit
+def adds_to_a_list(x, numbers):
+    numbers[0] += 1.0
+    return numbers[0] * x[1]
+
+
+def test_lists_are_copied_for_each_pass() -> None:
+    numbers = typed.List([1.0])
+    np.testing.assert_array_equal(gradient(adds_to_a_list, chunk=1)(X, numbers), [0.0, 2.0, 0.0])
+    assert list(numbers) == [1.0]

@@ -45,7 +45,7 @@ from ...calls.trees import flat, mapped
 from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type, put_flat
-from ..dual.freezing import frozen, frozen_type, own
+from ..dual.freezing import CONTAINERS, frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
@@ -99,7 +99,7 @@ class Argument:
     @property
     def holds_arrays(self) -> bool:
         """Whether f could write to it."""
-        return isinstance(self.type, (types.Array, types.BaseTuple))
+        return isinstance(self.type, (types.Array, types.BaseTuple, *CONTAINERS))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,10 @@ def _array_to_frozen(context: Any, builder: Any, fromty: Any, toty: Any, val: An
     return val
 
 
+CONTAINERS = (types.List, types.ListType, types.DictType)
+"""What can be written to, and has no type that says otherwise."""
+
+
 def _mapped(ty: types.BaseTuple, cells: list[types.Type]) -> types.Type:
     """A tuple, perhaps a named one, of other types."""
     if not isinstance(ty, types.BaseNamedTuple):
@@ -46,6 +50,8 @@ def frozen_type(ty: types.Type) -> types.Type:
         return FrozenArray(ty.dtype, ty.ndim, ty.layout, aligned=ty.aligned)
     if isinstance(ty, types.BaseTuple):
         return _mapped(ty, [frozen_type(t) for t in ty.types])
+    if isinstance(ty, CONTAINERS):
+        raise TypingError("lists and dicts cannot be frozen")
     return ty
 
 
@@ -53,6 +59,8 @@ def own_type(ty: types.Type) -> types.Type:
     """The type of ``own(x)``."""
     if isinstance(ty, types.Array):
         return array_of(ty.dtype, ty.ndim)
+    if isinstance(ty, types.List):
+        return types.List(own_type(ty.dtype))
     return _mapped(ty, [own_type(t) for t in ty.types]) if isinstance(ty, types.BaseTuple) else ty
 
 
@@ -75,12 +83,14 @@ def frozen(typingctx: Any, x: Any) -> Any:
 
 
 own = for_compiled_code("own", "x")
-"""A copy of an argument, of all arrays in it, in C order."""
+"""A copy of an argument, of all arrays and lists in it."""
 
 
 @overload(own, jit_options=OPTIONS)
 def _own(x):
-    if isinstance(x, types.Array):
+    if isinstance(x, types.List):
+        return lambda x: [own(cell) for cell in x]
+    if isinstance(x, (types.Array, types.ListType, types.DictType)):
         return lambda x: x.copy()
     if not isinstance(x, types.BaseTuple):
         return lambda x: x

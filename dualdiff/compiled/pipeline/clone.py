@@ -110,9 +110,12 @@ class PrepareForDuals(FunctionPass):
             everything = state.everything is not None
             made = [s for s in activity.assignments if everything or id(s) in activity.made_for_duals]
             new = [s for s in made if gives_new_memory(s.value, activity.callee, activity.method)]
-            helpers = {s.target.name for s in new if isinstance(activity.called(s.value), Dispatcher)}
-            _insert_after(func_ir, new, _promoter(dual), helpers)
-            _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], _joiner(dual), set())
+            helpers = [s for s in new if isinstance(activity.called(s.value), Dispatcher)]
+            operations = [s for s in new if s.value.op in ("binop", "unary")]
+            _insert_after(func_ir, helpers, _promoter(dual, _may_hold_memory), with_operands=True)
+            _insert_after(func_ir, operations, _promoter(dual, _is_of_users_own), with_operands=True)
+            _insert_after(func_ir, [s for s in new if s not in (*helpers, *operations)], _promoter(dual))
+            _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], _joiner(dual))
             _insert_before(func_ir, activity.added(everything), _lifter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
@@ -161,17 +164,19 @@ def _replace_numpys(func_ir: Any) -> None:
             s.value = ir.Global("float", float, s.loc)
 
 
-def _insert_after(func_ir: Any, assignments: list[Any], function: Any, helpers: set[str]) -> None:
-    """After each of these assignments, replace the variable by ``function`` of it, and of what a helper was given."""
+def _insert_after(func_ir: Any, assignments: list[Any], function: Any, with_operands: bool = False) -> None:
+    """After each of these assignments, replace the variable by ``function`` of it, and of what it was made from."""
     chosen = set(map(id, assignments))
     for block in func_ir.blocks.values():
         body = []
         for statement in block.body:
             body.append(statement)
             if id(statement) in chosen:
-                target, loc = statement.target, statement.loc
-                value = statement.value
-                given = [*value.args, *(v for _, v in value.kws)] if target.name in helpers else []
+                target, value, loc = statement.target, statement.value, statement.loc
+                given: list[Any] = []
+                if with_operands:
+                    is_call = value.op == "call"
+                    given = [*value.args, *(v for _, v in value.kws)] if is_call else value.list_vars()
                 made = ir.Var(block.scope, mk_unique_var("$made"), loc)
                 promoter = ir.Var(block.scope, mk_unique_var("$promoter"), loc)
                 statement.target = made
@@ -251,14 +256,17 @@ def _dual_among(argtypes: Any) -> DualType | None:
 
 
 @functools.cache
-def _promoter(dual: DualType) -> Any:
-    """A function for compiled code that turns a container of floats into one of duals; other values stay."""
+def _promoter(dual: DualType, refuses: Any = None) -> Any:
+    """A function for compiled code that turns a container of floats into one of duals; other values stay.
+
+    So do those that were made from a value of a type that ``refuses`` says: they may be that, or part of it.
+    """
 
     promote = for_compiled_code("promote", "made, *given")
 
     @overload(promote, jit_options=OPTIONS)
     def implementation(made, *given):
-        if any(map(_may_hold_memory, given)):  # what was called may have returned it, or part of it
+        if refuses is not None and any(map(refuses, given)):
             return lambda made, *given: made
         element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
         if element is None or (element == made.dtype and not _is_foreign_array(made)):
@@ -307,6 +315,12 @@ def _joiner(dual: DualType) -> Any:
 
     cpu_target.typing_context.refresh()  # Numba is compiling already
     return join
+
+
+def _is_of_users_own(ty: types.Type) -> bool:
+    """Whether an operator may mean anything for values of a type."""
+    known = (types.Array, types.List, types.Number, types.Boolean, types.Literal, DualType)
+    return not isinstance(ty, known)
 
 
 def _may_hold_memory(ty: types.Type) -> bool:

@@ -27,7 +27,8 @@ _FUNCTIONS = {
 _WITHOUT_OUT = {np.dot: 2, np.outer: 2, np.clip: 3}
 """With more arguments the last of them takes the result."""
 
-_METHODS = {"copy", "astype", "flatten", "dot", "cumsum", "cumprod", "repeat", "clip"}
+_METHODS = {"copy": 0, "astype": 1, "flatten": 0, "dot": 1, "cumsum": 1, "cumprod": 1, "repeat": 1, "clip": 2}
+"""With the number of arguments that they take beside one for the result."""
 
 
 def gives_new_memory(value: Any, callee: Callable[[Any], Any], method_of: Callable[[Any], str]) -> bool:
@@ -44,7 +45,7 @@ def gives_new_memory(value: Any, callee: Callable[[Any], Any], method_of: Callab
         return False
     method = method_of(value.func)
     if method:
-        return method in _METHODS
+        return len(value.args) <= _METHODS.get(method, -1)
     function = callee(value.func)
     if isinstance(function, np.ufunc):
         return not value.kws and len(value.args) == function.nin
