@@ -13,7 +13,7 @@ from dualdiff import gradient, value_and_jacobian, vmap
 
 from ..helpers.memory_programs import SIZE, compiled, program, slopes
 
-PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "40"))
+PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "20"))
 """How many there are; the checks that run before a change is taken ask for 200."""
 
 TOGETHER = 10  # programs that are compiled into one function
@@ -30,7 +30,7 @@ def test_programs_with_buffers(batch: int) -> None:
     exec(f"def together(x):\n    return ({''.join(f'program{k}(x), ' for k in range(TOGETHER))})\n", scope)
     f, x = njit(scope["together"]), point(batch)
     plain, expected = f(x), [slopes(text, x) for text in texts]
-    found = [value_and_jacobian(f, chunk=chunk)(x) for chunk in (1, 2, 16)]
+    found = [value_and_jacobian(f, chunk=chunk)(x) for chunk in (1, 16)]
     for values, derivatives in found:
         for k, text in enumerate(texts):
             assert values[k] == plain[k], text
@@ -38,7 +38,7 @@ def test_programs_with_buffers(batch: int) -> None:
             np.testing.assert_array_equal(derivatives[k], found[0][1][k], err_msg=text)
 
 
-@pytest.mark.parametrize("seed", range(10_000, 10_000 + max(PROGRAMS // 10, 1)))
+@pytest.mark.parametrize("seed", range(10_000, 10_000 + PROGRAMS // 10))
 def test_programs_that_may_write_to_their_argument(seed: int) -> None:
     text, x = program(seed, writes=True), point(seed)
     f, expected, samples = compiled(text), slopes(text, x), np.stack([x, x])
