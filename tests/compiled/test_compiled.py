@@ -183,7 +183,7 @@ def test_division_by_zero_and_domain_errors_give_infinities_and_nan() -> None:
     assert f(Dual(0.0, 1.0)).tangents == (-math.inf,)
     assert njit(lambda x: math.log(x))(Dual(0.0, 1.0)).tangents == (math.inf,)
     assert math.isnan(njit(lambda x: math.log(x))(Dual(-1.0, 1.0)).tangents[0])
-    assert derivative(njit(lambda x: 1 / x))(0.0) == -math.inf
+    assert derivative(njit(error_model="numpy")(lambda x: 1 / x))(0.0) == -math.inf
 
 
 def test_nan_goes_through() -> None:
@@ -246,15 +246,20 @@ def test_a_function_among_the_arguments_is_the_same_when_a_driver_runs_again() -
 
 def test_an_exception_when_a_driver_runs_again_comes_through() -> None:
     @njit
-    def f(x: Any, calls: Any) -> Any:
-        calls[0] += 1
-        if calls[0] > 1:
+    def f(x: Any) -> Any:
+        if np.random.random() > 0.5:  # with this seed from the second call on
             raise ValueError("called again")
         return math.sqrt(x[0]) + x[1]
 
+    @njit
+    def seed() -> Any:
+        np.random.seed(5)
+
+    seed()
     with pytest.raises(ValueError, match="called again"):
-        gradient(f)(np.array([0.0, 1.0]), np.zeros(1))
-    np.testing.assert_array_equal(gradient(f)(np.array([1.0, 1.0]), np.zeros(1)), [0.5, 1.0])
+        gradient(f)(np.array([0.0, 1.0]))
+    seed()
+    np.testing.assert_array_equal(gradient(f)(np.array([1.0, 1.0])), [0.5, 1.0])
 
 
 @pytest.mark.parametrize("lengths", [(3, 1000, 40, 3), (1000, 3, 1000), (32, 33, 64, 65)])

@@ -695,6 +695,19 @@ def test_an_argument_that_f_writes_to_is_left_alone_and_the_same_in_every_pass()
 
 
 @njit
+def keeps_in_a_box(x, w):
+    box = Box(w)
+    box.v[0] += 1.0
+    return w[0] * x[1]
+
+
+def test_an_array_that_becomes_the_field_of_a_jitclass_is_copied_for_each_pass() -> None:
+    weights = np.zeros(2)
+    np.testing.assert_array_equal(gradient(keeps_in_a_box, chunk=1)(X, weights), [0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(weights, [0.0, 0.0])
+
+
+@njit
 def adds_to_a_list(x, numbers):
     numbers[0] += 1.0
     return numbers[0] * x[1]

@@ -26,6 +26,12 @@ def _array_to_frozen(context: Any, builder: Any, fromty: Any, toty: Any, val: An
     return val
 
 
+@lower_cast(FrozenArray, types.Array)
+def _frozen_to_array(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
+    # typing refuses it, but a field of a jitclass is set without asking
+    raise TypingError("an argument that nobody may write to becomes an array that one may")
+
+
 CONTAINERS = (types.List, types.ListType, types.DictType)
 """What can be written to, and has no type that says otherwise."""
 
