@@ -4,7 +4,11 @@ A user's function writes ``out = np.zeros(n)`` for floats. If a dual is stored i
 an array of duals from the beginning; if not, it should stay as it is. That is read off Numba's
 intermediate representation: forward from the arguments that are duals, and from every store back to
 where the container was made, through views and aliases and into the functions that are called, to a
-fixed point. The analysis knows no types and errs on the side of duals.
+fixed point.
+
+The analysis goes by names and knows no types, so it is a guess, which saves duals where floats will do. It judges
+nothing: whatever it says, only new memory is made for duals (``new_memory``), and a dual that is to be stored anywhere
+else is refused by Numba's types, upon which all new memory is made for duals (``clone``).
 """
 
 from __future__ import annotations
