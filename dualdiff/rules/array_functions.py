@@ -4,7 +4,8 @@ The interpreted way (``arrays``) and the compiled way (``compiled.arrays``) go t
 enter it here by one of the verbs:
 
 ``values``    looks at the values alone: what it returns, indices or truth values, has no derivative.
-``moves``     puts elements elsewhere, or gives views of them; tangents move with their values.
+``views``     gives a view of its array, or may give one; tangents move with their values.
+``moves``     puts elements elsewhere, in new memory; tangents move with their values.
 ``linear``    is linear in its array; on tangents it is the same function, lane by lane.
 ``jointly``   is linear in several arrays taken together.
 ``product``   is linear in each of several arrays, and so follows the product rule.
@@ -36,6 +37,7 @@ class ArrayFunction(NamedTuple):
     parameters: str = ""  # the same: those that Numba knows, as it declares them
     is_method: bool = False  # the same: of arrays in compiled code
     definition: Callable[..., Any] | None = None  # of a composed one
+    is_view: bool = False  # whether the result may share memory with the argument
 
 
 ARRAY_FUNCTIONS: dict[Any, ArrayFunction] = {}
@@ -53,6 +55,11 @@ def values(
     """Enter a function of the values alone; with ``parameters``, as Numba declares them, it is taught by them."""
     compiled = TAUGHT if parameters else compiled
     ARRAY_FUNCTIONS[function] = ArrayFunction("values", compiled, returns, parameters, is_method)
+
+
+def views(*functions: Callable[..., Any], compiled: str) -> None:
+    """Enter functions that may give a view."""
+    ARRAY_FUNCTIONS.update(dict.fromkeys(functions, ArrayFunction("moves", compiled, is_view=True)))
 
 
 def moves(*functions: Callable[..., Any], compiled: str) -> None:
@@ -135,13 +142,15 @@ values(np.linalg.matrix_rank, "a count", "A, tol=None")
 
 # --- what moves elements --------------------------------------------------------------------
 
-moves(np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.reshape, np.ravel, compiled=NUMBA)
-moves(np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_to, np.broadcast_arrays, compiled=NUMBA)
-moves(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, compiled=NUMBA)
-moves(np.flip, np.flipud, np.fliplr, np.rot90, np.roll, np.diag, np.copy, compiled=NUMBA)
-moves(np.take, np.take_along_axis, np.delete, compiled=NUMBA)
-moves(np.repeat, np.partition, np.real, compiled=TAUGHT)
-moves(np.squeeze, np.diagonal, np.tile, np.pad, *_known("matrix_transpose"), compiled=NONE)
+views(np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.reshape, np.ravel, compiled=NUMBA)
+views(np.atleast_1d, np.atleast_2d, np.atleast_3d, np.broadcast_to, np.broadcast_arrays, compiled=NUMBA)
+views(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, compiled=NUMBA)
+views(np.flip, np.flipud, np.fliplr, np.rot90, np.diag, compiled=NUMBA)
+views(np.real, compiled=TAUGHT)
+views(np.squeeze, np.diagonal, *_known("matrix_transpose"), compiled=NONE)
+moves(np.roll, np.copy, np.take, np.take_along_axis, np.delete, compiled=NUMBA)
+moves(np.repeat, np.partition, compiled=TAUGHT)
+moves(np.tile, np.pad, compiled=NONE)
 
 # --- linear functions -----------------------------------------------------------------------
 

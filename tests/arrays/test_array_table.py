@@ -14,6 +14,7 @@ from dualdiff.arrays.ufuncs import COMPOSED
 from dualdiff.compiled.arrays import linalg, ufuncs  # noqa: F401 (they teach their functions)
 from dualdiff.compiled.arrays.teaching import TAUGHT
 from dualdiff.compiled.numba_internals import cpu_target
+from dualdiff.compiled.pipeline import new_memory
 from dualdiff.rules.array_functions import ARRAY_FUNCTIONS
 from dualdiff.rules.table import FLAT, RULES, VALUE_ONLY
 
@@ -48,6 +49,10 @@ def test_compiled_code_has_it_as_the_table_says(function: Any) -> None:
     compiled = ARRAY_FUNCTIONS[function].compiled
     assert (function in TAUGHT) == (compiled == "taught")
     assert known or compiled == "none"
+
+
+def test_what_may_give_a_view_is_not_taken_for_new_memory() -> None:
+    assert {f for f, entry in ARRAY_FUNCTIONS.items() if entry.is_view}.isdisjoint(new_memory._FUNCTIONS)
 
 
 def test_whatever_is_implemented_is_in_the_table() -> None:

@@ -21,23 +21,14 @@ from typing import Any
 
 import numpy as np
 
+from ...rules.array_functions import ARRAY_FUNCTIONS, of_kind
 from ..numba_internals import Dispatcher, ir, run_frontend
 from .mutation import results_among
 
 # What is no dual, whatever it is taken of.
 _PLAIN_ATTRIBUTES = {"shape", "size", "ndim", "dtype", "strides", "itemsize", "nbytes"}
-_PLAIN_FUNCTIONS = {
-    "len",
-    "range",
-    "int",
-    "bool",
-    "isinstance",
-    "isnan",
-    "isinf",
-    "isfinite",
-    "argsort",
-    "argmax",
-    "argmin",
+_PLAIN_FUNCTIONS = {f.__name__ for f in of_kind("values")} | {
+    *("len", "range", "int", "bool", "isinstance", "isnan", "isinf", "isfinite"),
 }
 _COMPARISONS = {
     operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne,
@@ -48,13 +39,10 @@ _COMPARISONS = {
 _REPEATING = {operator.add, operator.iadd, operator.mul, operator.imul}
 
 # What gives a view of an array, or may give the array itself.
-_VIEWS = {
-    "reshape", "ravel", "transpose", "view", "swapaxes", "squeeze", "expand_dims", "diagonal", "real",
-    "flip", "fliplr", "flipud", "rot90", "moveaxis", "rollaxis", "as_strided", "sliding_window_view",
-    "split", "array_split", "hsplit", "vsplit", "dsplit",
-    "asarray", "ascontiguousarray", "asfortranarray", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to",
-    "broadcast_arrays", "asarray_chkfinite", "trim_zeros", "pop", "get", "setdefault", "values", "items",
-}  # fmt: skip
+_VIEWS = {f.__name__ for f, entry in ARRAY_FUNCTIONS.items() if entry.is_view} | {
+    *("view", "rollaxis", "as_strided", "sliding_window_view", "asarray", "ascontiguousarray", "asfortranarray"),
+    *("asarray_chkfinite", "trim_zeros", "pop", "get", "setdefault", "values", "items"),
+}
 
 # What goes through a container without being one.
 _ITERATORS = {"zip", "enumerate", "reversed", "iter", "ndenumerate", "nditer", "literal_unroll"}
