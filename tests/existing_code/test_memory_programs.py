@@ -13,8 +13,8 @@ from dualdiff import gradient, value_and_jacobian, vmap
 
 from ..helpers.memory_programs import SIZE, compiled, program, slopes
 
-PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "20"))
-"""How many there are; the checks that run before a change is taken ask for 200."""
+PROGRAMS = int(os.environ.get("DUALDIFF_PROGRAMS", "40")) // 2
+"""How many there are: half as many as those about numbers, for each takes longer to compile."""
 
 TOGETHER = 10  # programs that are compiled into one function
 
