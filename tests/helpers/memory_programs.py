@@ -98,7 +98,7 @@ HANDLES = (
     ("np.atleast_1d({h})", 0, True),
     ("{h}.T", 0, True),
     ("{{1: {h}}}[1]", 0, True),
-    ("deep({h}, 1)", 1, False),
+    ("deep({h}, 1)", 1, True),
 )
 NEW = ("np.zeros({n})", "np.ones({n})", "np.zeros_like({h})", "{h}.copy()", "{h} * 0.5", "np.full({n}, 0.25)")
 

@@ -111,10 +111,8 @@ class PrepareForDuals(FunctionPass):
             made = [s for s in activity.assignments if everything or id(s) in activity.made_for_duals]
             new = [s for s in made if gives_new_memory(s.value, activity.callee, activity.method)]
             helpers = [s for s in new if isinstance(activity.called(s.value), Dispatcher)]
-            operations = [s for s in new if s.value.op in ("binop", "unary")]
             _insert_after(func_ir, helpers, _promoter(dual, _may_hold_memory), with_operands=True)
-            _insert_after(func_ir, operations, _promoter(dual, _is_of_users_own), with_operands=True)
-            _insert_after(func_ir, [s for s in new if s not in (*helpers, *operations)], _promoter(dual))
+            _insert_after(func_ir, [s for s in new if s not in helpers], _promoter(dual))
             _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], _joiner(dual))
             _insert_before(func_ir, activity.added(everything), _lifter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
@@ -173,10 +171,7 @@ def _insert_after(func_ir: Any, assignments: list[Any], function: Any, with_oper
             body.append(statement)
             if id(statement) in chosen:
                 target, value, loc = statement.target, statement.value, statement.loc
-                given: list[Any] = []
-                if with_operands:
-                    is_call = value.op == "call"
-                    given = [*value.args, *(v for _, v in value.kws)] if is_call else value.list_vars()
+                given = [*value.args, *(v for _, v in value.kws)] if with_operands else []
                 made = ir.Var(block.scope, mk_unique_var("$made"), loc)
                 promoter = ir.Var(block.scope, mk_unique_var("$promoter"), loc)
                 statement.target = made
@@ -315,12 +310,6 @@ def _joiner(dual: DualType) -> Any:
 
     cpu_target.typing_context.refresh()  # Numba is compiling already
     return join
-
-
-def _is_of_users_own(ty: types.Type) -> bool:
-    """Whether an operator may mean anything for values of a type."""
-    known = (types.Array, types.List, types.Number, types.Boolean, types.Literal, DualType)
-    return not isinstance(ty, known)
 
 
 def _may_hold_memory(ty: types.Type) -> bool:
