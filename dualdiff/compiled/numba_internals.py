@@ -57,6 +57,8 @@ from numba.core.untyped_passes import IRProcessing as IRProcessing  # the replac
 
 from numba.core.dispatcher import Dispatcher as Dispatcher  # what an @njit function is an instance of
 from numba.core.dispatcher import ObjModeLiftedWith as ObjModeLiftedWith  # a block in object mode, which is refused
+from numba.core.imputils import lower_constant as lower_constant  # stubs as globals
+from numba.core.types.functions import WeakType as WeakType  # a type that does not hold what it is of
 from numba.core.dispatcher import OmittedArg as OmittedArg  # a default in a call from Python
 from numba.core.registry import CPUDispatcher as CPUDispatcher  # the base class of drivers and clones
 from numba.np.ufunc.dufunc import DUFunc as DUFunc  # a @vectorize function, which is refused

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import value_and_gradient as value_and_gradient_of
+from ..kept import kept_by_first
 from .optimizers import Optimizer, advance
 from .parameters import is_compiled
 
@@ -122,7 +123,7 @@ def epoch_of(objective: Any, optimizer: Optimizer, chunk: int | None) -> Callabl
     return _epoch_of(objective, type(optimizer).update, type(optimizer.schedule).formula, chunk)
 
 
-@functools.cache
+@kept_by_first
 def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[..., Any], chunk: int | None) -> Any:
     if not is_compiled(objective):
         derivative = value_and_gradient_of(objective, chunk=chunk)

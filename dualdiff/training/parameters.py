@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..calls.arguments import as_input
 from ..generated import function_from
+from ..kept import kept_by_first
 
 Parameters = Any
 """An array, or a tuple of arrays and numbers."""
@@ -100,7 +100,7 @@ def is_compiled(*functions: Any) -> bool:
     return bool(compiled)
 
 
-@functools.cache
+@kept_by_first
 def of_flat(f: Callable[..., Any], layout: Layout, count: int) -> Any:
     """``f(params, ...)`` as a function of the flat array and ``count`` further arguments, compiled if f is."""
     names = "".join(f", a{i}" for i in range(count))
@@ -129,16 +129,28 @@ class PerSample:
         return np.array([self.function(params, x) for x in X])
 
 
-@functools.cache
 def objective(
     model: Callable[..., Any], loss: Callable[..., Any], penalty: Callable[..., Any] | None, layout: Layout
 ) -> Any:
     """What ``fit`` minimises, as a function of the flat array, X and y; compiled if model and loss are."""
+    if isinstance(model, PerSample):
+        return _objective(model.function, True, loss, penalty, layout)
+    return _objective(model, False, loss, penalty, layout)
+
+
+@kept_by_first
+def _objective(
+    model: Callable[..., Any],
+    per_sample: bool,
+    loss: Callable[..., Any],
+    penalty: Callable[..., Any] | None,
+    layout: Layout,
+) -> Any:
     value = "loss(model(params, X), y)"
     lines = [f"params = {layout.text}"]
-    if isinstance(model, PerSample):
+    if per_sample:
         lines += ["total = 0.0", "for i in range(len(y)):", "    total += loss(model(params, X[i]), y[i])"]
-        value, model = "total / len(y)", model.function
+        value = "total / len(y)"
     lines.append(f"return {value} + penalty(params)" if penalty else f"return {value}")
     text = "def objective(theta, X, y):\n" + "".join(f"    {line}\n" for line in lines)
     scope = {"loss": loss, "model": model, "penalty": penalty}

@@ -305,7 +305,7 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
     if _is_compiled(f):
         from ..compiled.transforms.dense import compiled_transform
 
-        return compiled_transform(kind, f, argnums, chunk, with_value)
+        return compiled_transform(f, kind, argnums, chunk, with_value)
     if kind == "hessian":
         return interpreted_hessian(f, argnums)
     return interpreted_transform(kind, f, argnums, chunk, with_value)

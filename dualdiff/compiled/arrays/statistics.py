@@ -145,9 +145,7 @@ def _cov(m, y=None, rowvar=True, bias=False, ddof=None):
     number = ".reshape(())" * (len(rows) == 1 and m.ndim == 1)
     text = f"return _covariance({joined}, {'1 - bias' if is_none(ddof) else 'ddof'}){number}"
     scope = {"np": np, "expanded": expanded, "_covariance": _covariance}
-    return function_from(
-        f"def on_arrays(m, y=None, rowvar=True, bias=False, ddof=None):\n    {text}", scope
-    )
+    return function_from(f"def on_arrays(m, y=None, rowvar=True, bias=False, ddof=None):\n    {text}", scope)
 
 
 @implements(np.corrcoef)

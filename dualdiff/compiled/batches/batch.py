@@ -16,6 +16,7 @@ from numba import types
 from ...calls.arguments import as_input, check_memory, one_sample
 from ...calls.threads import spread
 from ...calls.trees import Like, as_results, flat, mapped
+from ...kept import kept_by_first
 from ..dual.types import is_number
 from ..llvm import cache
 from ..numba_internals import NumbaError, as_dtype, global_compiler_lock
@@ -318,7 +319,7 @@ def _can_be_filled(r: np.ndarray, arguments: Sequence[Any]) -> bool:
     return r.flags.carray and not any(isinstance(x, np.ndarray) and np.may_share_memory(r, x) for x in arguments)
 
 
-@functools.cache
+@kept_by_first
 def batch(g: Any) -> Batch:
     """The loops of a function or a derivative; one object, and so one compilation, for all that ask."""
     return Batch(g)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 from numba import types
 
 from ...calls.threads import number_of_threads
+from ...kept import kept_by_first
 from ..dual.types import is_dual, is_number, level_of_type
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from ..transforms import seeding
@@ -98,7 +98,7 @@ class CompiledDerivative(CompiledTransform):
         return super()._lifted(of_one, n, strict, given)
 
 
-@functools.cache
+@kept_by_first
 def compiled_derivative(f: Any, argnum: int, with_value: bool) -> CompiledDerivative:
     """The derivative of an ``@njit`` function by one argument; one object, and so one compilation, for all that ask."""
     return CompiledDerivative(f, argnum, with_value)

@@ -80,7 +80,15 @@ class WholeLibrary(codegen.JITCodeLibrary):
         return bool(missing)
 
 
-class Inlined(lowering.Lower):
+class Lower(lowering.Lower):
+    """Writes functions. Numba knows them for good: what they refer to is not to be held by that."""
+
+    def __init__(self, context: Any, library: Any, fndesc: Any, *rest: Any, **options: Any) -> None:
+        fndesc.global_dict = None
+        super().__init__(context, library, fndesc, *rest, **options)
+
+
+class Inlined(Lower):
     """Writes functions that LLVM must inline."""
 
     def setup_function(self, fndesc: Any) -> None:
@@ -88,7 +96,7 @@ class Inlined(lowering.Lower):
         self.function.attributes.add("alwaysinline")
 
 
-class Apart(lowering.Lower):
+class Apart(Lower):
     """Writes functions that LLVM must not inline, unless Numba's option says that it must."""
 
     def setup_function(self, fndesc: Any) -> None:
@@ -104,11 +112,16 @@ class LowerForLinking(NativeLowering):
     _name = "dualdiff_lower_for_linking"
     library_class: Any = LinkedLibrary
 
+    @property
+    def lowering_class(self) -> Any:
+        return Lower
+
     def run_pass(self, state: Any) -> bool:
         context = state.targetctx
         state.library = self.library_class(context.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         super().run_pass(state)
+        state.type_annotation = None  # it has the function: the result must not hold what it is the result of
         lowered = state["cr"]
         # the object by which Numba knows the function; there is nothing that it could call
         name, address = lowered.fndesc.qualname.split(".")[-1], 0
@@ -149,10 +162,15 @@ class LowerForPython(NativeLowering):
 
     _name = "dualdiff_lower_for_python"
 
+    @property
+    def lowering_class(self) -> Any:
+        return Lower
+
     def run_pass(self, state: Any) -> bool:
         state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         super().run_pass(state)
+        state.type_annotation = None
         # some functions refer to objects in an environment: those linked have not got theirs
         for variable in state.library._final_module.global_variables:
             environment = lookup_environment(variable.name)

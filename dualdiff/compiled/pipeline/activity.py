@@ -13,7 +13,6 @@ else is refused by Numba's types, upon which all new memory is made for duals (`
 
 from __future__ import annotations
 
-import functools
 import inspect
 import operator
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ...kept import kept_by_first
 from ...rules.array_functions import ARRAY_FUNCTIONS, of_kind
 from ..numba_internals import Dispatcher, ir, run_frontend
 from .mutation import results_among
@@ -328,11 +328,11 @@ class Activity:
         function = callee.py_func
         if not active or (function, active, functions) in self.seen:
             return {}
-        known = _KNOWN.get((function, active, functions))
+        known = _known(function).get((active, functions))
         if known is None:
             inner = Activity(frontend(function), active, functions, self.seen)
             known = {i: i in inner.places for i in inner.stored_arguments}
-            _KNOWN[function, active, functions] = known
+            _known(function)[active, functions] = known
         return {i: call.loc if certain else None for i, certain in known.items()}
 
     def arguments_behind(self, names: Iterable[str]) -> set[int]:
@@ -396,12 +396,10 @@ class Activity:
         return self.callee(variable) is not None
 
 
-# What called functions do, by function and active arguments: call graphs are deep, and branch.
-_KNOWN: dict[Any, dict[int, bool]] = {}
 _IN_PROGRESS: set[Any] = set()
 
 
-@functools.cache
+@kept_by_first
 def frontend(function: Any) -> Any:
     """Numba's intermediate representation of a function, before types are inferred; only to be read."""
     return run_frontend(function)
@@ -418,7 +416,13 @@ def returned_arguments(function: Any) -> frozenset[int]:
         _IN_PROGRESS.discard(function)
 
 
-@functools.cache
+@kept_by_first
+def _known(function: Any) -> dict[Any, dict[int, bool]]:
+    """What a function stores duals into, by its active arguments: call graphs are deep, and branch."""
+    return {}
+
+
+@kept_by_first
 def _returned_arguments(function: Any) -> frozenset[int]:
     flow = Activity(frontend(function), ())
     returned = [s.value.name for s in flow.statements if isinstance(s, ir.Return)]

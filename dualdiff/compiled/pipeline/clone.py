@@ -14,6 +14,7 @@ from numba import types
 from numba.extending import overload
 
 from ...generated import for_compiled_code
+from ...kept import kept_by_first
 from ..arrays.joining import array
 from ..dual.elements import fill
 from ..dual.freezing import frozen, is_frozen
@@ -456,7 +457,7 @@ class Clone(CPUDispatcher):
             return entry
 
 
-@functools.cache
+@kept_by_first
 def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
     """The clone of a dispatcher, compiled by one of the pipelines above."""
     options = dispatcher.targetoptions

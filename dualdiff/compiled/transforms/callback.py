@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import weakref
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 from ...generated import function_from
-from ..dual.types import is_number
+from ..dual.types import CALLED, is_number
 from ..numba_internals import cgutils
 
-CALLBACKS: dict[str, Callable[..., Any]] = {}
-"""What compiled code calls, by a name that is the same in every process that loads the code from disk."""
+_CALLED: dict[str, weakref.WeakSet[Any]] = {}
+"""Those that compiled code may call, by a name that is the same in every process that loads the code from disk.
+
+Several derivatives may have the same code, and each may be garbage before the others."""
+
+
+def offer(name: str, driver: Any) -> None:
+    """From now on, as long as it lives, ``driver.called_back(name, ...)`` may be what compiled code calls by a name."""
+    _CALLED.setdefault(name, weakref.WeakSet()).add(driver)
+    weakref.finalize(driver, _forget, name)
+
+
+def _forget(name: str) -> None:
+    if not _CALLED.get(name, True):
+        del _CALLED[name]
 
 
 def can_be_passed(ty: types.Type) -> bool:
@@ -27,20 +41,27 @@ def can_be_passed(ty: types.Type) -> bool:
 
 
 def callback(name: str, n: int) -> Any:
-    """A function for compiled code: ``f(like, ...)``, with n more arguments, is ``CALLBACKS[name](...)``.
+    """A function for compiled code: ``f(like, ...)``, with n more arguments, calls back what was offered by the name.
 
     Its result has the type of ``like``.
     """
+    listed = "".join(f", a{i}" for i in range(n))
+    text = f"def called(like{listed}):\n    return call(name, like{listed})\n"
+    return njit(**CALLED)(function_from(text, {"call": _calling(n), "name": name}))
+
+
+@functools.cache
+def _calling(n: int) -> Any:
     listed = "".join(f"a{i}, " for i in range(n))
-    text = f"def called(typingctx, like, {listed}):\n    return call(name, like, ({listed}))\n"
-    return intrinsic(function_from(text, {"call": _call, "name": name}))
+    text = f"def called(typingctx, name, like, {listed}):\n    return call(name, like, ({listed}))\n"
+    return intrinsic(function_from(text, {"call": _call}))
 
 
 def _call_back(name: str, *args: Any) -> Any:
-    return CALLBACKS[name](*args)
+    return next(iter(_CALLED[name])).called_back(name, *args)
 
 
-def _call(name: str, like: types.Type, argtypes: Any) -> Any:
+def _call(name: types.Type, like: types.Type, argtypes: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         python = context.get_python_api(builder)
         environment = context.get_env_manager(builder)
@@ -52,8 +73,8 @@ def _call(name: str, like: types.Type, argtypes: Any) -> Any:
         )
         module = builder.call(import_module, [name_of_module])
         function = python.object_getattr_string(module, "_call_back")
-        objects = [python.string_from_string(context.insert_const_string(builder.module, name))]
-        for ty, value in zip(argtypes, args[1:], strict=True):
+        objects = [python.from_native_value(types.unicode_type, args[0], environment)]
+        for ty, value in zip(argtypes, args[2:], strict=True):
             if isinstance(ty, types.Omitted):
                 objects.append(python.make_none())
             else:
@@ -75,4 +96,4 @@ def _call(name: str, like: types.Type, argtypes: Any) -> Any:
             context.call_conv.return_exc(builder)
         return native.value
 
-    return like(like, *argtypes), codegen
+    return like(types.unicode_type, like, *argtypes), codegen

@@ -14,6 +14,7 @@ from numba.extending import overload
 from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
+from ...kept import kept_by_first
 from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
 from ..numba_internals import NumbaError, OmittedArg, TypingError
@@ -63,7 +64,6 @@ class CompiledTransform(Driver):
     """How many parameters are in front of those of f."""
 
     def __init__(self, kind: str, f: Any, argnums: int | tuple[int, ...], chunk: int | None, with_value: bool) -> None:
-        self._request = (kind, f, argnums, chunk, with_value)
         self.kind = kind
         self._f = f
         self._argnums = argnums
@@ -87,7 +87,7 @@ class CompiledTransform(Driver):
         return self._f, self.kind, self._argnums, self._chunk, self._with_value
 
     def __reduce__(self) -> Any:
-        return compiled_transform, self._request
+        return compiled_transform, self.request
 
     def _index(self, argnum: int) -> int:
         fixed = len(self.names) - self._starred - self.leading
@@ -243,13 +243,13 @@ class CompiledJvp(Driver):
         check_result("jvp", self._f.__name__, compile_clone(self.clone, lifted, self._f.__name__))
 
 
-@functools.cache
-def compiled_transform(kind: str, f: Any, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
+@kept_by_first
+def compiled_transform(f: Any, kind: str, argnums: Any, chunk: int | None, with_value: bool) -> CompiledTransform:
     """The derivative of an ``@njit`` function; one object, and so one compilation, for the same request."""
     return CompiledTransform(kind, f, argnums, chunk, with_value)
 
 
-@functools.cache
+@kept_by_first
 def compiled_jvp(f: Any, n: int) -> CompiledJvp:
     """The jvp of an ``@njit`` function of n arguments."""
     return CompiledJvp(f, n)
@@ -280,7 +280,7 @@ def type_of_jvp(jvp: Any) -> Any:
     return type_of_function(jvp)
 
 
-@functools.cache
+@kept_by_first
 def returning(f: Any, out: int) -> Any:
     """An ``@njit`` function that returns what ``f`` writes into its argument number ``out``."""
     signature = inspect.signature(f.py_func)

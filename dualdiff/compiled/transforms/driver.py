@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from numba import jit, njit, typeof, types
-from numba.extending import overload
+from numba.extending import models, register_model, typeof_impl
 
 from ...dual.levels import is_masked
 from ...errors import CompilationError
-from ...generated import for_compiled_code, function_from
+from ...generated import function_from
 from ..arrays.joining import ndim_of
 from ..dual.types import CALLED, OPTIONS, is_dual, is_number, level_of_type
 from ..llvm import cache
-from ..numba_internals import CPUDispatcher, Dispatcher, NumbaError, OmittedArg, TypingError, global_compiler_lock
+from ..numba_internals import (
+    CPUDispatcher,
+    Dispatcher,
+    NumbaError,
+    OmittedArg,
+    TypingError,
+    WeakType,
+    global_compiler_lock,
+    lower_constant,
+)
 from ..pipeline.clone import EntryCompiler
 from ..pipeline.diagnostics import explained, readable
-from .callback import CALLBACKS, callback, can_be_passed
+from .callback import callback, can_be_passed, offer
 from .collecting import is_structure
 from .source import HELPERS
 
-REFUSALS: dict[str, Exception] = {}
+REFUSALS: dict[str, type[Exception]] = {}
 """What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
 
 
@@ -32,13 +40,54 @@ def is_compiled(f: Any) -> bool:
     return isinstance(f, Dispatcher)
 
 
-def _stub(parameters: Sequence[str], write: Callable[[Sequence[types.Type]], Any]) -> Any:
-    """A function for compiled code whose text is written, by ``write``, for the argument types that it meets."""
-    listed = ", ".join(parameters)
-    stub = for_compiled_code("stub", listed)
-    typed = f"def typed({listed}):\n    return write(({''.join(p + ', ' for p in parameters)}))\n"
-    overload(stub, jit_options=OPTIONS)(function_from(typed, {"write": write}))
-    return stub
+class Stub:
+    """A function for compiled code, which ``write`` gives, as Python's, for the argument types that it meets.
+
+    An overload does the same, but Numba keeps those for good, and with them all that they refer to.
+    """
+
+    def __init__(self, write: Callable[[Sequence[types.Type]], Any]) -> None:
+        self._write = write
+        self._written: dict[Any, types.Type] = {}
+        self._functions: list[Any] = []
+
+    def written(self, argtypes: Sequence[types.Type]) -> types.Type:
+        """The type of the function for these types."""
+        if argtypes not in self._written:
+            function = njit(**OPTIONS)(self._write(argtypes))
+            self._functions.append(function)  # its type does not hold it
+            self._written[argtypes] = types.Dispatcher(function)
+        return self._written[argtypes]
+
+
+class StubType(WeakType, types.Callable, types.Dummy):
+    """The type of a stub."""
+
+    def __init__(self, stub: Stub) -> None:
+        self._store_object(stub)
+        super().__init__(f"{type(stub).__name__}({id(stub)})")
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        return self._get_object().written(args).get_call_type(context, args, kws)
+
+    def get_call_signatures(self) -> Any:
+        return [], False
+
+    def get_impl_key(self, sig: Any) -> Any:
+        return self._get_object().written(sig.args).get_impl_key(sig)
+
+
+register_model(StubType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Stub)
+def _type_of_stub(stub: Any, _: Any) -> StubType:
+    return StubType(stub)
+
+
+@lower_constant(StubType)
+def _constant_stub(context: Any, *_: Any) -> Any:
+    return context.get_dummy_value()
 
 
 # --- dispatchers ----------------------------------------------------------------------------
@@ -77,6 +126,7 @@ class Driver(CPUDispatcher):
         self._outgrown: list[Any] = []  # another thread may be running them
         self._strict_entries: dict[tuple[types.Type, ...], Any] = {}
         self._through_python: Any = None
+        self._types_of: dict[str, tuple[types.Type, ...]] = {}  # by the names of what is compiled for them
 
     def prepared(self, values: list[Any]) -> list[Any]:
         """The arguments, checked and converted."""
@@ -107,21 +157,21 @@ class Driver(CPUDispatcher):
         # f may rely on the GIL: its author decides
         return bool(self._f.targetoptions.get("nogil", False))
 
-    def stub(self, names: Sequence[str]) -> Any:
+    def stub(self, names: Sequence[str]) -> Stub:
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
-        scope = {"strict": _stub(names, self._written), "wide": _stub(names, self._written_wide)}
+        scope = {"strict": Stub(self._written), "wide": Stub(self._written_wide)}
         again = function_from(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
         long = function_from(f"def long({listed}):\n    return wide({listed})\n", scope)
         self._again, self._long = njit(**CALLED)(again), njit(**CALLED)(long)
-        return _stub(names, self._for_compiled_code)
+        return Stub(self._for_compiled_code)
 
     def _for_compiled_code(self, argtypes: Sequence[types.Type]) -> Any:
         """The driver that compiled code calls with arguments of these types."""
         try:
             self.check(argtypes, wide=False)
         except (ValueError, TypeError) as error:
-            REFUSALS[str(error)] = error
+            REFUSALS[str(error)] = type(error)
             raise TypingError(str(error)) from None
         return self._written(argtypes, None if is_strict(argtypes) else self._again)
 
@@ -179,7 +229,8 @@ class Driver(CPUDispatcher):
     def obtained(self, argtypes: tuple[types.Type, ...], wide: bool = False) -> Any:
         """A driver that Python calls: compiled, or what an earlier process has compiled."""
         kept = cache.Entry(*self.request, argtypes, wide)
-        CALLBACKS[kept.name] = functools.partial(self._call_again, argtypes)
+        self._types_of[kept.name] = argtypes
+        offer(kept.name, self)
         found = kept.load()
         if found is not None:
             return found[0].entry_point
@@ -196,8 +247,9 @@ class Driver(CPUDispatcher):
         kept.save(entry)
         return entry.entry_point
 
-    def _call_again(self, argtypes: tuple[types.Type, ...], *args: Any) -> Any:
+    def called_back(self, name: str, *args: Any) -> Any:
         """The answer of a driver that is compiled when first it is needed: the wide one, or the strict one."""
+        argtypes = self._types_of[name]
         with global_compiler_lock:
             if self.is_wide(args) and argtypes not in self._wide:
                 self._enter(argtypes, wide=True)
@@ -283,7 +335,7 @@ def compile_clone(function: Any, argtypes: Sequence[types.Type], name: str) -> t
         told = "\n".join(line.strip() for line in str(error).splitlines())  # Numba indents what it passes on
         for message, refusal in REFUSALS.items():
             if message in told:
-                raise type(refusal)(message) from error
+                raise refusal(message) from error
         raise CompilationError(explained(error, function.py_func)) from error
     result = function.overloads[tuple(argtypes)].signature.return_type
     if isinstance(result, types.NoneType):

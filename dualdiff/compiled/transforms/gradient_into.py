@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 from numba import types
 
+from ...kept import kept_by_first
 from ..dual.types import array_of
 from .dense import CompiledTransform
 from .signatures import with_leading
@@ -39,7 +39,7 @@ class GradientInto(CompiledTransform):
             raise TypeError(f"the gradient goes into a contiguous array of float64, not into {out}")
 
 
-@functools.cache
+@kept_by_first
 def gradient_into(f: Any, chunk: int | None) -> GradientInto:
     """The value and the gradient of an ``@njit`` function, which is written into an array in front of its arguments."""
     return GradientInto("gradient", with_leading(f, ["_out"]), 0, chunk, with_value=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from ...generated import for_compiled_code, function_from
+from ...kept import kept_by_first
 from ..arrays.joining import ndim_of
 from ..dual.arithmetic import is_at_level, result_base, splat
 from ..dual.elements import BORROWING, get_flat, put_flat
@@ -178,7 +178,7 @@ class CompiledEntries(CompiledTransform):
         return result
 
 
-@functools.cache
+@kept_by_first
 def compiled_entries(f: Any, argnum: int, lanes: int) -> CompiledEntries:
     """The entries of the sparse Jacobian of an ``@njit`` function, so many tangents per pass."""
     return CompiledEntries("jacobian", with_leading(f, PASSES), argnum, lanes, with_value=False)
