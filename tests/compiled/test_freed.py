@@ -14,7 +14,7 @@ import pytest
 from numba import njit
 
 import dualdiff as dd
-from dualdiff.training import fit
+from dualdiff.training import Adam, fit
 
 X = np.array([1.0, 2.0])
 XS = np.ones((5, 2))
@@ -83,7 +83,7 @@ def trained(f: Any) -> Any:
     def loss(prediction, y):
         return np.mean((prediction - y) ** 2)
 
-    return fit(f, loss, np.zeros(2), XS, np.ones(5), epochs=1)
+    return fit(f, loss, np.zeros(2), (XS, np.ones(5)), Adam(0.1), epochs=1)
 
 
 KINDS: dict[str, tuple[Callable[[float], Any], Callable[[Any], Any]]] = {
@@ -126,7 +126,7 @@ def test_what_is_kept_is_not_copied_with_attributes() -> None:
 
     dd.gradient(f)(X)
 
-    @functools.wraps(f)
+    @functools.wraps(f.py_func)
     def g(x):
         return x[0] * x[1] * 10.0
 
@@ -134,6 +134,19 @@ def test_what_is_kept_is_not_copied_with_attributes() -> None:
     np.testing.assert_array_equal(dd.gradient(f)(X), [2.0, 1.0])
     again = pickle.loads(pickle.dumps(f))
     np.testing.assert_array_equal(dd.gradient(again)(X), [2.0, 1.0])
+
+
+def test_attributes_of_another_compiled_function_are_refused() -> None:
+    @njit
+    def f(x):
+        return x[0] * x[1]
+
+    @functools.wraps(f)
+    def g(x):
+        return x[0] * x[1] * 10.0
+
+    with pytest.raises(TypeError, match=r"@functools\.wraps\(f\.py_func\)"):
+        dd.gradient(njit(g))
 
 
 def test_one_object_for_one_request() -> None:

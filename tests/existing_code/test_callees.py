@@ -1,7 +1,5 @@
 """Existing ``@njit`` code runs on duals as it stands: functions that it calls, however they are reached."""
 
-
-
 from __future__ import annotations
 
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Existing ``@njit`` code runs on duals as it stands: what users do with their own functions."""
 
-
-
 from __future__ import annotations
 
 from typing import Any

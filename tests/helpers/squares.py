@@ -1,7 +1,5 @@
 """Ways to write x * x for an array x of four numbers: code of every construct, whose Jacobian is known."""
 
-
-
 from __future__ import annotations
 
 from collections import namedtuple

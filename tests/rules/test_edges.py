@@ -410,7 +410,7 @@ def test_broken_powers_at_0_end_in_infinity() -> None:
 )
 def test_a_curvature_at_a_kink_is_never_0_without_a_word(norm: Any, compiled: bool) -> None:
     length = njit(norm) if compiled else norm
-    bump = njit(lambda x: np.exp(-length(x) ** 2)) if compiled else lambda x: np.exp(-length(x) ** 2)
+    bump = njit(lambda x: np.exp(-(length(x) ** 2))) if compiled else lambda x: np.exp(-(length(x) ** 2))
     np.testing.assert_array_equal(gradient(bump)(np.zeros(2)), [0.0, 0.0])
     assert np.isnan(np.diag(hessian(bump)(np.zeros(2)))).all()
     assert np.isfinite(hessian(bump)(np.array([0.3, 0.4]))).all()

@@ -460,6 +460,12 @@ class Clone(CPUDispatcher):
 @kept_by_first
 def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
     """The clone of a dispatcher, compiled by one of the pipelines above."""
+    if dispatcher._compiler.py_func is not dispatcher.py_func:
+        name = dispatcher.__name__
+        raise TypeError(
+            f"{name} has the attributes of another @njit function, copied by functools.wraps: Numba may run either. "
+            f"Wrap that function's py_func: @functools.wraps({name}.py_func)"
+        )
     options = dispatcher.targetoptions
     if isinstance(dispatcher, Clone):
         known = compiler.everything is None

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit, typeof, types
-from numba.extending import overload
 
 from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ...kept import kept_by_first
-from ..dual.overloads import type_of_function
 from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
 from ..numba_internals import NumbaError, OmittedArg, TypingError
 from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
@@ -23,7 +21,7 @@ from ..pipeline.cost import is_bounds_checked, is_costly, is_recursive
 from ..pipeline.diagnostics import readable
 from ..pipeline.mutation import only_reads_numbers
 from . import seeding
-from .driver import Driver, check_result, compile_clone, is_strict
+from .driver import Driver, Stub, StubType, check_result, compile_clone, is_strict
 from .source import Given, Text
 
 DEFAULT_LANES = 16
@@ -255,29 +253,42 @@ def compiled_jvp(f: Any, n: int) -> CompiledJvp:
     return CompiledJvp(f, n)
 
 
-@functools.cache
-def type_of_jvp(jvp: Any) -> Any:
-    """The Numba type of ``jvp`` met as a global in ``@njit`` code."""
+class JvpStub(Stub):
+    """``jvp`` in compiled code; what is written for an f is kept by that f."""
 
-    @overload(jvp, jit_options=OPTIONS)
-    def _jvp(f, primals, tangents):
-        tuples = isinstance(primals, types.BaseTuple) and isinstance(tangents, types.BaseTuple)
-        if not isinstance(f, types.Dispatcher) or not tuples or len(primals.types) != len(tangents.types):
+    names = ("f", "primals", "tangents")
+
+    def written(self, argtypes: Sequence[types.Type]) -> types.Type:
+        f, *rest = argtypes
+        tuples = len(rest) == 2 and all(isinstance(t, types.BaseTuple) for t in rest)
+        if not isinstance(f, types.Dispatcher) or not tuples or len(rest[0].types) != len(rest[1].types):
             raise TypingError(
                 "jvp expects an @njit function, a tuple of arguments and one of tangents: jvp(f, (x,), (v,))"
             )
-        numbers = range(len(primals.types))
-        checks = "".join(
-            f"    if primals[{i}].shape != tangents[{i}].shape:\n"
-            f"        raise ValueError('argument {i} and its tangent must have the same shape')\n"
-            for i in numbers
-            if isinstance(primals.types[i], types.Array)
-        )
-        listed = ", ".join([f"primals[{i}]" for i in numbers] + [f"tangents[{i}]" for i in numbers])
-        text = f"def called(f, primals, tangents):\n{checks}    return driver({listed})\n"
-        return function_from(text, {"driver": compiled_jvp(f.dispatcher, len(numbers))})
+        return types.Dispatcher(_jvp_of(f.dispatcher, *rest))
 
-    return type_of_function(jvp)
+
+@kept_by_first
+def _jvp_of(f: Any, primals: types.Type, tangents: types.Type) -> Any:
+    """``jvp`` for compiled code, of one f and for arguments of these types."""
+    numbers = range(len(primals.types))
+    checks = "".join(
+        f"    if primals[{i}].shape != tangents[{i}].shape:\n"
+        f"        raise ValueError('argument {i} and its tangent must have the same shape')\n"
+        for i in numbers
+        if isinstance(primals.types[i], types.Array)
+    )
+    listed = ", ".join([f"primals[{i}]" for i in numbers] + [f"tangents[{i}]" for i in numbers])
+    text = f"def called(f, primals, tangents):\n{checks}    return driver({listed})\n"
+    return njit(**OPTIONS)(function_from(text, {"driver": compiled_jvp(f, len(numbers))}))
+
+
+JVP = JvpStub(None)
+
+
+def type_of_jvp(_: Any) -> StubType:
+    """The Numba type of ``jvp`` met as a global in ``@njit`` code."""
+    return StubType(JVP)
 
 
 @kept_by_first

@@ -46,13 +46,17 @@ class Stub:
     An overload does the same, but Numba keeps those for good, and with them all that they refer to.
     """
 
-    def __init__(self, write: Callable[[Sequence[types.Type]], Any]) -> None:
+    names: tuple[str, ...] = ()
+    """Of the parameters, if callers may use them."""
+
+    def __init__(self, write: Callable[[Sequence[types.Type]], Any] | None) -> None:
         self._write = write
         self._written: dict[Any, types.Type] = {}
         self._functions: list[Any] = []
 
     def written(self, argtypes: Sequence[types.Type]) -> types.Type:
         """The type of the function for these types."""
+        assert self._write is not None
         if argtypes not in self._written:
             function = njit(**OPTIONS)(self._write(argtypes))
             self._functions.append(function)  # its type does not hold it
@@ -68,7 +72,9 @@ class StubType(WeakType, types.Callable, types.Dummy):
         super().__init__(f"{type(stub).__name__}({id(stub)})")
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
-        return self._get_object().written(args).get_call_type(context, args, kws)
+        stub = self._get_object()
+        named = [kws[name] for name in stub.names if name in kws]
+        return stub.written((*args, *named)).get_call_type(context, args, kws)
 
     def get_call_signatures(self) -> Any:
         return [], False
