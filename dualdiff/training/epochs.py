@@ -137,6 +137,7 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
 
     from numba import njit
 
+    from ..compiled.llvm.linking import WholeCompiler
     from ..compiled.transforms.gradient_into import gradient_into
 
     options = {"nogil": True, "error_model": "numpy"}
@@ -149,4 +150,5 @@ def _epoch_of(objective: Any, update: Callable[..., None], formula: Callable[...
         return count + 1
 
     parts = (_gather_in_loops, _copy_in_loops, shuffle, advance_in_a_loop, _all_finite_in_a_loop)
-    return njit(**options)(_epoch(gradient_into(objective, chunk), *(njit(**options)(part) for part in parts)))
+    epoch = _epoch(gradient_into(objective, chunk), *(njit(**options)(part) for part in parts))
+    return njit(**options, pipeline_class=WholeCompiler)(epoch)  # with Numba's own it would never be garbage

@@ -195,6 +195,12 @@ class LinkedCompiler(CompilerBase):
         """Add passes of one's own."""
 
 
+class WholeCompiler(LinkedCompiler):
+    """Numba's pipeline for a function that Python calls."""
+
+    lowering_pass = LowerForPython
+
+
 class CalledCompiler(LinkedCompiler):
     """The same for this package's own functions."""
 
