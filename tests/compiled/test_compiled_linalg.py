@@ -136,3 +136,20 @@ def test_what_has_no_rule_does_not_compile() -> None:
     f = njit(lambda x: np.linalg.cond(x))
     with pytest.raises(CompilationError):
         gradient(f)(np.eye(2))
+
+
+def sum_of_logs_of_eigenvalues(x: Any) -> Any:
+    return np.sum(np.log(np.linalg.eigvalsh(x.reshape(3, 3))))
+
+
+def sum_of_singular_values(x: Any) -> Any:
+    return np.sum(np.linalg.svd(x.reshape(3, 3))[1])
+
+
+@pytest.mark.parametrize("f", [sum_of_logs_of_eigenvalues, sum_of_singular_values])
+@pytest.mark.parametrize("decorated", [lambda f: f, njit], ids=["Python", "njit"])
+def test_second_derivatives_at_equal_values_are_nan(f: Any, decorated: Any) -> None:
+    g, x = decorated(f), 2.0 * np.eye(3).ravel()
+    slope = 0.5 if f is sum_of_logs_of_eigenvalues else 1.0
+    np.testing.assert_allclose(gradient(g)(x), slope * np.eye(3).ravel(), atol=1e-15)
+    assert np.isnan(hessian(g)(x)).all()

@@ -355,6 +355,8 @@ def _eigenvalue_tangents(repeated, middle):
             stop += 1
         if stop == start + 1:
             out[start] = middle[start, start]
+        elif not np.all(np.isfinite(bare(copied(middle[start:stop, start:stop])))):  # LAPACK's raise
+            out[start:stop] = np.nan
         else:
             out[start:stop] = np.linalg.eigvalsh(copied(middle[start:stop, start:stop]))
         start = stop
