@@ -88,6 +88,7 @@ FOLDERS: dict[str, list[str]] = {
 FILES_ALONE = {
     "errors": "rules",
     "generated": "rules",
+    "kept": "rules",
     "compiled.numba_internals": "compiled.llvm",
     "config": "training",
     "expression": "training",
