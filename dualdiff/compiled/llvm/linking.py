@@ -6,6 +6,7 @@ What is here gets both once, as part of the function that Python calls.
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -80,11 +81,15 @@ class WholeLibrary(codegen.JITCodeLibrary):
         return bool(missing)
 
 
+_NO_GLOBALS = {"__builtins__": builtins}  # without a __name__, so that nobody seeks its module
+
+
 class Lower(lowering.Lower):
     """Writes functions. Numba knows them for good: what they refer to is not to be held by that."""
 
     def __init__(self, context: Any, library: Any, fndesc: Any, *rest: Any, **options: Any) -> None:
-        fndesc.global_dict = None
+        if fndesc.global_dict is not None:
+            fndesc.global_dict = _NO_GLOBALS
         super().__init__(context, library, fndesc, *rest, **options)
 
 
