@@ -145,8 +145,15 @@ def test_attributes_of_another_compiled_function_are_refused() -> None:
     def g(x):
         return x[0] * x[1] * 10.0
 
-    with pytest.raises(TypeError, match=r"@functools\.wraps\(f\.py_func\)"):
-        dd.gradient(njit(g))
+    h = njit(g)
+
+    @njit
+    def calling(x):
+        return h(x) + x[0]
+
+    for differentiated in (lambda: dd.gradient(h), lambda: dd.gradient(calling)(X), lambda: dd.vmap(calling)(XS)):
+        with pytest.raises(TypeError, match=r"^f has .* @functools\.wraps\(f\.py_func\)$"):
+            differentiated()
 
 
 def test_one_object_for_one_request() -> None:

@@ -45,6 +45,9 @@ from .division import CheckDivisions
 from .new_memory import gives_new_memory
 from .preaccumulation import Preaccumulate
 
+REFUSALS: dict[str, type[Exception]] = {}
+"""What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
+
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class ReplaceNumPys(FunctionPass):
@@ -462,10 +465,12 @@ def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
     """The clone of a dispatcher, compiled by one of the pipelines above."""
     if dispatcher._compiler.py_func is not dispatcher.py_func:
         name = dispatcher.__name__
-        raise TypeError(
+        message = (
             f"{name} has the attributes of another @njit function, copied by functools.wraps: Numba may run either. "
             f"Wrap that function's py_func: @functools.wraps({name}.py_func)"
         )
+        REFUSALS[message] = TypeError
+        raise TypeError(message)
     options = dispatcher.targetoptions
     if isinstance(dispatcher, Clone):
         known = compiler.everything is None

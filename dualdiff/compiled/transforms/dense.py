@@ -256,16 +256,17 @@ def compiled_jvp(f: Any, n: int) -> CompiledJvp:
 class JvpStub(Stub):
     """``jvp`` in compiled code; what is written for an f is kept by that f."""
 
+    name = "jvp"
     names = ("f", "primals", "tangents")
 
-    def written(self, argtypes: Sequence[types.Type]) -> types.Type:
+    def function_for(self, argtypes: tuple[types.Type, ...]) -> Any:
         f, *rest = argtypes
         tuples = len(rest) == 2 and all(isinstance(t, types.BaseTuple) for t in rest)
         if not isinstance(f, types.Dispatcher) or not tuples or len(rest[0].types) != len(rest[1].types):
             raise TypingError(
                 "jvp expects an @njit function, a tuple of arguments and one of tangents: jvp(f, (x,), (v,))"
             )
-        return types.Dispatcher(_jvp_of(f.dispatcher, *rest))
+        return _jvp_of(f.dispatcher, *rest)
 
 
 @kept_by_first
@@ -283,7 +284,7 @@ def _jvp_of(f: Any, primals: types.Type, tangents: types.Type) -> Any:
     return njit(**OPTIONS)(function_from(text, {"driver": compiled_jvp(f, len(numbers))}))
 
 
-JVP = JvpStub(None)
+JVP = JvpStub()
 
 
 def type_of_jvp(_: Any) -> StubType:

@@ -25,14 +25,11 @@ from ..numba_internals import (
     global_compiler_lock,
     lower_constant,
 )
-from ..pipeline.clone import EntryCompiler
+from ..pipeline.clone import REFUSALS, EntryCompiler
 from ..pipeline.diagnostics import explained, readable
 from .callback import callback, can_be_passed, offer
 from .collecting import is_structure
 from .source import HELPERS
-
-REFUSALS: dict[str, type[Exception]] = {}
-"""What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
 
 
 def is_compiled(f: Any) -> bool:
@@ -41,27 +38,31 @@ def is_compiled(f: Any) -> bool:
 
 
 class Stub:
-    """A function for compiled code, which ``write`` gives, as Python's, for the argument types that it meets.
+    """A function for compiled code, which is a function of its own for the argument types that it meets.
 
-    An overload does the same, but Numba keeps those for good, and with them all that they refer to.
+    An overload is the same, but Numba keeps those for good, and with them all that they refer to.
     """
 
+    name = "derivative"
     names: tuple[str, ...] = ()
     """Of the parameters, if callers may use them."""
 
-    def __init__(self, write: Callable[[Sequence[types.Type]], Any] | None) -> None:
-        self._write = write
-        self._written: dict[Any, types.Type] = {}
-        self._functions: list[Any] = []
+    def function_for(self, argtypes: tuple[types.Type, ...]) -> Any:
+        """The dispatcher for these types, which something must hold: its type does not."""
+        raise NotImplementedError
 
-    def written(self, argtypes: Sequence[types.Type]) -> types.Type:
-        """The type of the function for these types."""
-        assert self._write is not None
-        if argtypes not in self._written:
-            function = njit(**OPTIONS)(self._write(argtypes))
-            self._functions.append(function)  # its type does not hold it
-            self._written[argtypes] = types.Dispatcher(function)
-        return self._written[argtypes]
+
+class WrittenStub(Stub):
+    """One whose functions are written, as Python's, by ``write``."""
+
+    def __init__(self, write: Callable[[Sequence[types.Type]], Any]) -> None:
+        self._write = write
+        self._functions: dict[tuple[types.Type, ...], Any] = {}
+
+    def function_for(self, argtypes: tuple[types.Type, ...]) -> Any:
+        if argtypes not in self._functions:
+            self._functions[argtypes] = njit(**OPTIONS)(self._write(argtypes))
+        return self._functions[argtypes]
 
 
 class StubType(WeakType, types.Callable, types.Dummy):
@@ -69,18 +70,20 @@ class StubType(WeakType, types.Callable, types.Dummy):
 
     def __init__(self, stub: Stub) -> None:
         self._store_object(stub)
-        super().__init__(f"{type(stub).__name__}({id(stub)})")
+        super().__init__(f"{stub.name}({id(stub)})")
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
-        stub = self._get_object()
-        named = [kws[name] for name in stub.names if name in kws]
-        return stub.written((*args, *named)).get_call_type(context, args, kws)
+        named = [kws[name] for name in self._get_object().names if name in kws]
+        return self._function((*args, *named)).get_call_type(context, args, kws)
 
     def get_call_signatures(self) -> Any:
         return [], False
 
     def get_impl_key(self, sig: Any) -> Any:
-        return self._get_object().written(sig.args).get_impl_key(sig)
+        return self._function(sig.args).get_impl_key(sig)
+
+    def _function(self, argtypes: tuple[types.Type, ...]) -> types.Type:
+        return types.Dispatcher(self._get_object().function_for(argtypes))
 
 
 register_model(StubType)(models.OpaqueModel)
@@ -166,11 +169,11 @@ class Driver(CPUDispatcher):
     def stub(self, names: Sequence[str]) -> Stub:
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
-        scope = {"strict": Stub(self._written), "wide": Stub(self._written_wide)}
+        scope = {"strict": WrittenStub(self._written), "wide": WrittenStub(self._written_wide)}
         again = function_from(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
         long = function_from(f"def long({listed}):\n    return wide({listed})\n", scope)
         self._again, self._long = njit(**CALLED)(again), njit(**CALLED)(long)
-        return Stub(self._for_compiled_code)
+        return WrittenStub(self._for_compiled_code)
 
     def _for_compiled_code(self, argtypes: Sequence[types.Type]) -> Any:
         """The driver that compiled code calls with arguments of these types."""
