@@ -116,10 +116,7 @@ class LowerForLinking(NativeLowering):
 
     _name = "dualdiff_lower_for_linking"
     library_class: Any = LinkedLibrary
-
-    @property
-    def lowering_class(self) -> Any:
-        return Lower
+    lowering_class: Any = Lower
 
     def run_pass(self, state: Any) -> bool:
         context = state.targetctx
@@ -144,10 +141,7 @@ class LowerInlined(LowerForLinking):
     """The same, for a function that is inlined. Numba's own option for that is handed on to all that it calls."""
 
     _name = "dualdiff_lower_inlined"
-
-    @property
-    def lowering_class(self) -> Any:
-        return Inlined
+    lowering_class: Any = Inlined
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -155,10 +149,7 @@ class LowerApart(LowerForLinking):
     """The same, for a function that is inlined only if its options say so: LLVM takes long over large functions."""
 
     _name = "dualdiff_lower_apart"
-
-    @property
-    def lowering_class(self) -> Any:
-        return Apart
+    lowering_class: Any = Apart
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -166,10 +157,7 @@ class LowerForPython(NativeLowering):
     """Lowers a function that Python calls, with all that is linked into it."""
 
     _name = "dualdiff_lower_for_python"
-
-    @property
-    def lowering_class(self) -> Any:
-        return Lower
+    lowering_class: Any = Lower
 
     def run_pass(self, state: Any) -> bool:
         state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
