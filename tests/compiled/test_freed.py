@@ -119,6 +119,21 @@ def test_derivatives_go_with_the_function(kind: str) -> None:
     assert gone() is None
 
 
+def test_what_compiled_code_calls_back_with_is_not_freed_before_it() -> None:
+    @njit
+    def f(x, y):
+        return np.sqrt(x[0]) * x[1] + y[0]
+
+    g = dd.gradient(f)
+    y = np.array([1.0])
+    np.testing.assert_allclose(g(np.array([4.0, 3.0]), y), [0.75, 2.0], rtol=1e-15)
+    for k in range(3):  # new functions take the place of what was freed
+        dd.gradient(function(k + 0.5))(X)
+        gc.collect()
+    np.testing.assert_array_equal(g(np.array([np.nan, 3.0]), y), [np.nan, np.nan])  # an array goes back to Python
+    np.testing.assert_array_equal(g(np.array([0.0, 0.0]), y), [np.nan, 0.0])
+
+
 def test_what_is_kept_is_not_copied_with_attributes() -> None:
     @njit
     def f(x):

@@ -59,6 +59,9 @@ class LinkedLibrary(codegen.JITCodeLibrary):
 class WholeLibrary(codegen.JITCodeLibrary):
     """The code of a function that Python calls, with all that is linked into it."""
 
+    environments: dict[str, Any]
+    """Of the functions in it, by name: its code has their addresses."""
+
     def _optimize_final_module(self) -> None:
         while self._link_in_recursive():
             pass
@@ -165,10 +168,10 @@ class LowerForPython(NativeLowering):
         super().run_pass(state)
         state.type_annotation = None
         # some functions refer to objects in an environment: those linked have not got theirs
-        for variable in state.library._final_module.global_variables:
-            environment = lookup_environment(variable.name)
-            if environment is not None:
-                state.targetctx.codegen().set_env(variable.name, environment)
+        names = (variable.name for variable in state.library._final_module.global_variables)
+        state.library.environments = {name: lookup_environment(name) for name in names if lookup_environment(name)}
+        for name, environment in state.library.environments.items():
+            state.targetctx.codegen().set_env(name, environment)
         return True
 
 

@@ -7,11 +7,11 @@ import weakref
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from ...generated import function_from
-from ..dual.types import CALLED, is_number
+from ..dual.types import is_number
 from ..numba_internals import cgutils
 
 _CALLED: dict[str, weakref.WeakSet[Any]] = {}
@@ -40,20 +40,14 @@ def can_be_passed(ty: types.Type) -> bool:
     return is_number(ty) or isinstance(ty, (types.NoneType, types.Omitted, types.Dispatcher))
 
 
-def callback(name: str, n: int) -> Any:
-    """A function for compiled code: ``f(like, ...)``, with n more arguments, calls back what was offered by the name.
-
-    Its result has the type of ``like``.
-    """
-    listed = "".join(f", a{i}" for i in range(n))
-    text = f"def called(like{listed}):\n    return call(name, like{listed})\n"
-    return njit(**CALLED)(function_from(text, {"call": _calling(n), "name": name}))
-
-
 @functools.cache
-def _calling(n: int) -> Any:
+def callback(n: int) -> Any:
+    """A function for compiled code: ``f(key, like, ...)``, with n more arguments, calls what was offered by that name.
+
+    Its result has the type of ``like``. It is part of the code that calls it, whose environment it needs.
+    """
     listed = "".join(f"a{i}, " for i in range(n))
-    text = f"def called(typingctx, name, like, {listed}):\n    return call(name, like, ({listed}))\n"
+    text = f"def called(typingctx, key, like, {listed}):\n    return call(key, like, ({listed}))\n"
     return intrinsic(function_from(text, {"call": _call}))
 
 
@@ -61,7 +55,7 @@ def _call_back(name: str, *args: Any) -> Any:
     return next(iter(_CALLED[name])).called_back(name, *args)
 
 
-def _call(name: types.Type, like: types.Type, argtypes: Any) -> Any:
+def _call(key: types.Type, like: types.Type, argtypes: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         python = context.get_python_api(builder)
         environment = context.get_env_manager(builder)

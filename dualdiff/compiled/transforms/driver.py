@@ -170,7 +170,7 @@ class Driver(CPUDispatcher):
         """What compiled code calls: the driver, speculating unless there are duals already."""
         listed = ", ".join(names)
         scope = {"strict": WrittenStub(self._written), "wide": WrittenStub(self._written_wide)}
-        again = function_from(f"def again(answer, {listed}):\n    return strict({listed})\n", scope)
+        again = function_from(f"def again(key, answer, {listed}):\n    return strict({listed})\n", scope)
         long = function_from(f"def long({listed}):\n    return wide({listed})\n", scope)
         self._again, self._long = njit(**CALLED)(again), njit(**CALLED)(long)
         return WrittenStub(self._for_compiled_code)
@@ -184,9 +184,11 @@ class Driver(CPUDispatcher):
             raise TypingError(str(error)) from None
         return self._written(argtypes, None if is_strict(argtypes) else self._again)
 
-    def _written(self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None) -> Any:
+    def _written(
+        self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None, key: str = ""
+    ) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
-        scope = {"f": self.clone, "again": again, "long": self._long, **self.scope(argtypes, again is None)}
+        scope = {"f": self.clone, "again": again, "key": key, "long": self._long, **self.scope(argtypes, again is None)}
         return function_from(self.text(argtypes, again is None, wide), {**HELPERS, **scope})
 
     def _written_wide(self, argtypes: Sequence[types.Type]) -> Any:
@@ -247,11 +249,11 @@ class Driver(CPUDispatcher):
         if is_strict(argtypes):
             again = None
         elif all(map(can_be_passed, argtypes)):
-            again = callback(kept.name, len(argtypes))
+            again = callback(len(argtypes))
         else:
             again = self._again
         replaceable = again not in (None, self._again)
-        driver = self._written(argtypes, again, wide if wide or replaceable else None)
+        driver = self._written(argtypes, again, wide if wide or replaceable else None, kept.name)
         entry = compiled_entry(driver, argtypes, f"driver_{kept.name}", self._nogil)
         kept.save(entry)
         return entry.entry_point

@@ -16,7 +16,7 @@ That of the gradient of a costly function of one array, whose numbers it only re
         result = g0_0
         answer = result
         if bad:
-            return again(answer, a0)
+            return again(key, answer, a0)
         return answer
 
 The arguments are a0, a1, ...; those to differentiate by become x0, x1, ... (of level 1, with 16 tangents, not
@@ -201,7 +201,11 @@ class Text:
             "    if p == 0:",
             f"        result = empty_entries({out}, {sources}.size, y, x0)",
             f"    collect_entries(result, y, x0, {ends}[p], {ends}[p + 1], {targets}, {sources})",
-            *([] if self.strict else ["if any_nan(result):", f"    return again(result, {', '.join(self.names)})"]),
+            *(
+                []
+                if self.strict
+                else ["if any_nan(result):", f"    return again(key, result, {', '.join(self.names)})"]
+            ),
             "return result",
         )
 
@@ -243,7 +247,7 @@ class Text:
 
     def result(self, value: str, derivative: str, with_value: bool, again: str = "any_nan(result)") -> list[str]:
         answer = f"{value}, result" if with_value else "result"
-        instead = [f"if {again}:", f"    return again(answer, {', '.join(self.names)})"]
+        instead = [f"if {again}:", f"    return again(key, answer, {', '.join(self.names)})"]
         return [f"result = {derivative}", f"answer = {answer}", *([] if self.strict else instead), "return answer"]
 
     def function(self, *lines: str) -> str:
