@@ -125,9 +125,16 @@ def _nanmean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _nansum(x, axis, keepdims=keepdims) / np.sum(known, axis=axis, keepdims=keepdims)
 
 
-@composed(np.nan_to_num)
-def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    return np.where(np.isfinite(x), x, 0.0)
+@implements(np.nan_to_num)
+def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    largest = np.finfo(np.result_type(plain(x))).max
+    finite = np.where(np.isnan(x), nan, x)
+    finite = np.where(np.isposinf(x), largest if posinf is None else posinf, finite)
+    finite = np.where(np.isneginf(x), -largest if neginf is None else neginf, finite)
+    if copy or isinstance(x, Dual):
+        return finite
+    x[...] = finite
+    return x
 
 
 @composed(np.bincount)
@@ -184,6 +191,11 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     if low is not None:
         x = np.maximum(x, low)
     return x if high is None else np.minimum(x, high)
+
+
+@implements(np.fix)
+def _fix(x: Any) -> Any:
+    return np.trunc(x)
 
 
 @implements(np.round, np.around)

@@ -233,7 +233,7 @@ apart(np.sort, np.clip, np.interp, np.round, np.around, np.nan_to_num, np.linspa
 apart(np.divmod, np.conjugate, np.ldexp, compiled=TAUGHT)
 apart(np.average, *_known("trapezoid", "trapz"), compiled=NUMBA)
 apart(np.zeros_like, np.ones_like, np.empty_like, np.full_like, compiled=NUMBA)
-apart(np.copyto, np.polyval, np.modf, np.histogram, compiled=NONE)
+apart(np.copyto, np.polyval, np.modf, np.fix, np.histogram, compiled=NONE)
 apart(np.linalg.det, np.linalg.slogdet, np.linalg.inv, np.linalg.pinv, np.linalg.solve, compiled=TAUGHT)
 apart(np.linalg.eigh, np.linalg.eigvalsh, np.linalg.svd, np.linalg.qr, np.linalg.cholesky, compiled=TAUGHT)
 apart(np.linalg.norm, np.linalg.matrix_power, np.linalg.lstsq, compiled=TAUGHT)

@@ -430,11 +430,17 @@ rule(
     lambda a, b, y: _fmax_by_first(-b, -a, y),
 )
 
-flat(np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside)
+# heaviside(0, h) = h; at the step itself the derivative by x is 0, as of sign
+rule(np.heaviside, lambda x, h, y: 0, lambda x, h, y: 1 if x == 0 else 0)
+
+# nextafter(x, b) = x + a spacing, which is constant but for steps
+rule(np.nextafter, lambda a, b, y: 1, lambda a, b, y: 0)
+
+flat(np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.spacing)
 
 value_only(
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-    np.isnan, np.isinf, np.isfinite, np.signbit, np.nextafter, np.spacing,
+    np.isnan, np.isinf, np.isfinite, np.signbit,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
 )  # fmt: skip
 

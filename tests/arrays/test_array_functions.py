@@ -242,6 +242,7 @@ MATRIX: dict[str, Callable[[Any], Any]] = {
     "divmod": lambda x: np.divmod(x, 0.7)[1],
     "ldexp": lambda x: np.ldexp(x, 3),
     "modf": lambda x: np.modf(x)[0],
+    "fix": lambda x: np.fix(x) * x,
     "matmul by name": lambda x: np.matmul(x, matrix),
     "fill_diagonal": lambda x: [y := x.copy(), np.fill_diagonal(y, x[0, 1])][0],
     "dsplit": lambda x: np.dsplit(x[..., None] * weights[:2], 2),

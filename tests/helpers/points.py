@@ -249,6 +249,8 @@ ROWS = (
     Row(np.minimum, "Piecewise((a, a < b), (b, True))", (0, 0)),
     Row(np.fmax, "Piecewise((a, a > b), (b, True))", (0, 0)),
     Row(np.fmin, "Piecewise((a, a < b), (b, True))", (0, 0)),
+    Row(np.heaviside, "Piecewise((0, a < 0), (1, True))", (0, None), slopes=("0", "0")),
+    Row(np.nextafter, "a", (0, 0), slopes=("1", "0")),
 )  # fmt: skip
 
 HELPERS = frozenset(

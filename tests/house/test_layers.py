@@ -37,6 +37,8 @@ FOLDERS: dict[str, list[str]] = {
         "cost",
         "activity",
         "new_memory",
+        "typed_calls",
+        "integers",
         "preaccumulation",
         "division",
         "clone",

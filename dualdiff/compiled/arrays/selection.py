@@ -10,6 +10,7 @@ from numba.extending import overload, overload_method
 
 from ...generated import for_compiled_code, function_from
 from ...rules.array_functions import of_kind
+from ..dual.arithmetic import constant_like
 from ..dual.layout import new_array
 from ..dual.types import CALLED, OPTIONS, DualArrayType, is_dual, is_number, level_of_type
 from .loops import applies, assign, copied, element, elementwise, flat, is_dual_array, is_numeric, line
@@ -168,9 +169,11 @@ def _interp(x, xp, fp):
 def _teach_rounding(function: Any) -> None:
     @implements(function)
     def typed(a, decimals=0, out=None):
+        new = is_none(out)
+        if is_dual(a) and new:
+            return lambda a, decimals=0, out=None: constant_like(np.round(bare(a), decimals), a)
         if not (is_dual_array(a) or is_dual_array(out)):
             return None
-        new = is_none(out)
 
         def without_tangents(a, decimals=0, out=None):
             rounded = copied(a) if new else out
@@ -186,9 +189,24 @@ for _function in (np.round, np.around):
 
 @implements(np.nan_to_num)
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    least, most = is_none(neginf), is_none(posinf)
+    if is_dual(x) and not any(map(is_dual, (nan, posinf, neginf))):
+
+        def number(x, copy=True, nan=0.0, posinf=None, neginf=None):
+            v = bare(x)
+            if np.isnan(v):
+                return constant_like(nan, x)
+            if not np.isfinite(v):
+                if v > 0 and not most:
+                    return constant_like(posinf, x)
+                if v < 0 and not least:
+                    return constant_like(neginf, x)
+                return constant_like(np.nan_to_num(v), x)
+            return x
+
+        return number
     if not is_dual_array(x):
         return None
-    least, most = is_none(neginf), is_none(posinf)
 
     def finite(x, copy=True, nan=0.0, posinf=None, neginf=None):
         out = copied(x) if copy else x

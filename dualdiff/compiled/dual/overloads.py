@@ -165,6 +165,14 @@ def _definition(function: Function) -> Callable[..., Any]:
     return lambda a, b: (lambda a, b: definition(a, b)) if is_number(a) and is_number(b) else None
 
 
+@overload(np.heaviside, jit_options=OPTIONS)
+def _heaviside(x, h):
+    """On numbers, which Numba has not."""
+    if is_number(x) and is_number(h):
+        return lambda x, h: float(x) if x != x else (float(h) if x == 0 else (1.0 if x > 0 else 0.0))
+    return None
+
+
 def arity(function: Any) -> int:
     """The number of arguments of a function of the table."""
     return function.nin if hasattr(function, "nin") else len(RULES[function].partials)

@@ -42,6 +42,7 @@ from ..numba_internals import (
 )
 from .activity import Activity
 from .division import CheckDivisions
+from .integers import IntegerFactors
 from .new_memory import gives_new_memory
 from .preaccumulation import Preaccumulate
 
@@ -387,7 +388,8 @@ class CloneCompiler(LinkedCompiler):
         self.state.is_chunked = self.is_chunked
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
-        passes.add_pass_after(Preaccumulate, NopythonRewrites)
+        passes.add_pass_after(IntegerFactors, NopythonRewrites)
+        passes.add_pass_after(Preaccumulate, IntegerFactors)
         passes.add_pass_after(CheckDivisions, Preaccumulate)
 
 

@@ -16,7 +16,8 @@ from numba.extending import intrinsic
 
 from ..dual.layout import parts
 from ..dual.types import is_dual, is_number
-from ..numba_internals import FunctionPass, cgutils, ir, mk_unique_var, register_pass
+from ..numba_internals import FunctionPass, cgutils, register_pass
+from .typed_calls import applied, typed_call
 
 _DIVISIONS = {
     operator.truediv: "division by zero",
@@ -70,7 +71,9 @@ class CheckDivisions(FunctionPass):
             for statement in block.body:
                 found = _division(state.typemap, statement)
                 if found is not None:
-                    body += _check(state, block.scope, *found, statement.loc)
+                    denominator, message = found
+                    check = _REFUSING[message]
+                    body += typed_call(state, block.scope, check, [denominator], "$checked", statement.loc)[0]
                     changed = True
                 body.append(statement)
             block.body = body
@@ -79,29 +82,9 @@ class CheckDivisions(FunctionPass):
 
 def _division(typemap: Any, statement: Any) -> tuple[Any, str] | None:
     """The denominator of a division of numbers, with duals among them, and what is said if it is zero."""
-    expr = statement.value if isinstance(statement, ir.Assign) else None
-    if not isinstance(expr, ir.Expr):
-        return None
-    if expr.op in ("binop", "inplace_binop"):
-        function, operands = expr.fn, [expr.lhs, expr.rhs]
-    elif expr.op == "call" and len(expr.args) == 2 and not expr.kws:
-        function, operands = getattr(typemap[expr.func.name], "typing_key", None), list(expr.args)
-    else:
-        return None
-    message = _DIVISIONS.get(function) if callable(function) else None
+    function, operands = applied(typemap, statement)
+    message = _DIVISIONS.get(function)
     kinds = [typemap[v.name] for v in operands]
     if message is None or not any(map(is_dual, kinds)) or not all(is_dual(t) or is_number(t) for t in kinds):
         return None
     return operands[1], message
-
-
-def _check(state: Any, scope: Any, denominator: Any, message: str, loc: Any) -> list[Any]:
-    """The statements that look at a denominator."""
-    function = _REFUSING[message]
-    variable, target = (ir.Var(scope, mk_unique_var(name), loc) for name in ("$refuse_zero", "$checked"))
-    state.typingctx.refresh()
-    kind = state.typingctx.resolve_value_type(function)
-    call = ir.Expr.call(variable, [denominator], (), loc)
-    state.calltypes[call] = kind.get_call_type(state.typingctx, (state.typemap[denominator.name],), {})
-    state.typemap.update({variable.name: kind, target.name: types.none})
-    return [ir.Assign(ir.Global("refuse_zero", function, loc), variable, loc), ir.Assign(call, target, loc)]

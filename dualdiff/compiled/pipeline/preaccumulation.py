@@ -24,6 +24,7 @@ from ..dual.layout import make, parts
 from ..dual.overloads import IN_PLACE, compiled_partial
 from ..dual.types import DualType, is_dual
 from ..numba_internals import FunctionPass, build_definitions, cgutils, ir, mk_unique_var, register_pass
+from .typed_calls import applied, is_typed_call, typed_call
 
 _READING = {
     "getitem",
@@ -162,7 +163,8 @@ class _Block:
     def _forget(self, statement: Any) -> None:
         """Forget what is no longer true after a statement, and learn what it reads."""
         expr, target = statement.value, statement.target.name
-        if isinstance(expr, ir.Expr) and expr.op not in _READING and not is_dual(self.state.typemap[target]):
+        reads = isinstance(expr, ir.Expr) and (expr.op in _READING or is_typed_call(expr))
+        if isinstance(expr, ir.Expr) and not reads and not is_dual(self.state.typemap[target]):
             self.cells.clear()
         self.cells = {name: cell for name, cell in self.cells.items() if target != name and target not in cell}
         self.copies = {name: v for name, v in self.copies.items() if target not in (name, v.name)}
@@ -180,24 +182,18 @@ class _Block:
 
     def _operation(self, statement: Any) -> _Operation | None:
         """The statement as an operation, if it is one, with what it can take up."""
-        expr, typemap = statement.value, self.state.typemap
-        if not isinstance(expr, ir.Expr) or not _is_simple(typemap[statement.target.name]):
+        typemap = self.state.typemap
+        function, variables = applied(typemap, statement)
+        if function is None or not _is_simple(typemap[statement.target.name]):
             return None
-        if expr.op in ("binop", "inplace_binop"):
-            function, variables = IN_PLACE.get(expr.fn, expr.fn), [expr.lhs, expr.rhs]
-        elif expr.op == "unary":
-            function, variables = expr.fn, [expr.value]
-        elif expr.op == "call" and not (expr.kws or expr.vararg):
-            function, variables = getattr(typemap[expr.func.name], "typing_key", None), list(expr.args)
-        else:
-            return None
+        function = IN_PLACE.get(function, function)
         rule = RULES.get(_canonical(function))
         if rule is None or len(rule.partials) != len(variables):
             return None
         level = typemap[statement.target.name].level
         if not all(_is_operand(typemap[v.name], level) for v in variables):
             return None
-        last = self.state.calltypes[expr].args[-1]
+        last = self.state.calltypes[statement.value].args[-1]
         is_power = rule.function is np.power and isinstance(last, types.IntegerLiteral)
         exponent = last.literal_value if is_power else None
         return _Operation(statement, function, exponent, self._operands(variables))
@@ -240,24 +236,11 @@ class _Block:
             for o in operations
         )
         typemap, loc = self.state.typemap, operation.statement.loc
-        operands = self._new("$operands", loc)
+        operands = ir.Var(self.block.scope, mk_unique_var("$operands"), loc)
         typemap[operands.name] = types.Tuple([typemap[v.name] for v in variables])
         made = ir.Assign(ir.Expr.build_tuple(variables, loc), operands, loc)
-        return [made, *self._call(evaluated(steps), operands, operation.statement.target, loc)]
-
-    def _new(self, name: str, loc: Any) -> Any:
-        return ir.Var(self.block.scope, mk_unique_var(name), loc)
-
-    def _call(self, function: Any, operand: Any, target: Any, loc: Any) -> list[Any]:
-        """The statements that call a function."""
-        state = self.state
-        variable = self._new("$function", loc)
-        state.typingctx.refresh()
-        kind = state.typingctx.resolve_value_type(function)
-        state.typemap[variable.name] = kind
-        call = ir.Expr.call(variable, [operand], (), loc)
-        state.calltypes[call] = kind.get_call_type(state.typingctx, (state.typemap[operand.name],), {})
-        return [ir.Assign(ir.Global(variable.name, function, loc), variable, loc), ir.Assign(call, target, loc)]
+        target = operation.statement.target
+        return [made, *typed_call(self.state, self.block.scope, evaluated(steps), [operands], target, loc)[0]]
 
 
 def _is_simple(ty: Any) -> bool:
