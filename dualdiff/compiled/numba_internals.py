@@ -66,6 +66,11 @@ from numba.np.ufunc.gufunc import GUFunc as GUFunc  # a @guvectorize function, t
 
 # --- linking and keeping code ---
 
+from numba.core.callconv import CPUCallConv as CPUCallConv  # calls in loops that go on after a division by zero
+from numba.core.callconv import NumpyErrorModel as NumpyErrorModel  # divisions in them
+from numba.core.callconv import PythonErrorModel as PythonErrorModel  # what it stands for
+from numba.core.cpu import CPUContext as CPUContext  # what their functions are written with
+
 from numba import _dynfunc as _dynfunc  # the environment of compiled code that is linked by name
 from numba.core import codegen as codegen  # libraries whose LLVM module is changed before it is compiled
 from numba.core import config as config  # the processor and the flags that code is compiled for

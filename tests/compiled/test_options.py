@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from numba import njit
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, sparse_jacobian, vmap
+from dualdiff.compiled.batches.batch import batch
 
 
 @njit
@@ -202,3 +205,108 @@ def test_bounds_are_checked_where_f_checks_them(f: Any) -> None:
             call(x)
     if f is not beyond_the_argument:
         np.testing.assert_array_equal(gradient(f)(np.ones(3)), np.full(3, f(np.ones(3)) / 3))
+
+
+# --- loops over samples of numbers ----------------------------------------------------------
+
+
+@njit
+def reciprocal_beyond_one(x):
+    return math.sin(x) / (x - 2.0) if x > 1 else x
+
+
+@njit
+def by_a_helper(x):
+    return x * divided(3.0, x)
+
+
+@njit
+def divided(a, x):
+    return a / (x - 2.0)
+
+
+@njit
+def in_a_loop(x):
+    s = 0.0
+    for i in range(4):
+        s += x / (2.0 + i / 8.0 - x) if i == 0 else x
+    return s
+
+
+@njit
+def in_an_expression(x):
+    return 1.0 + math.exp(x * x / (x - 2.0)) * 3.0
+
+
+@njit
+def of_whole_numbers(x):
+    return x * (6 // (int(x) - 2))
+
+
+@njit
+def remainder_of_numbers(x):
+    return x % (x - 2.0)
+
+
+@njit
+def none(x):
+    return 1.0 / (x * x + 1.0)
+
+
+@njit(error_model="numpy")
+def numpys(x):
+    return 1.0 / (x - 2.0)
+
+
+@njit
+def caught_in_a_batch(x):
+    try:
+        return 1.0 / (x - 2.0)
+    except Exception:
+        return 7.0 * x
+
+
+@njit
+def checked(x):
+    table = (1.0, 2.0, 3.0)
+    return x * np.array(table)[int(x)]
+
+
+BY_ZERO = [quotient, reciprocal_beyond_one, by_a_helper, in_a_loop, in_an_expression, of_whole_numbers]
+BY_ZERO += [remainder_of_numbers, whole_quotient]
+
+
+@pytest.mark.parametrize("f", BY_ZERO, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("place", [0, 63, 64, 200, 299])
+def test_a_batch_tells_a_division_by_zero_wherever_it_is(f: Any, place: int) -> None:
+    x = np.linspace(3.0, 4.0, 300)
+    x[place] = 2.0
+    for call in (vmap(f), vmap(derivative(f)), derivative(f)):
+        with pytest.raises(ZeroDivisionError):
+            call(x)
+        if f is not whole_quotient:
+            assert np.isfinite(call(np.delete(x, place))).all()
+
+
+@pytest.mark.parametrize("f", [none, numpys], ids=lambda f: f.__name__)
+def test_a_batch_raises_nothing_that_f_does_not_raise(f: Any) -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(vmap(f)(x), [f(xi) for xi in x])
+    np.testing.assert_array_equal(vmap(derivative(f))(x), [derivative(f)(xi) for xi in x])
+    np.testing.assert_array_equal(derivative(f)(x), [derivative(f)(xi) for xi in x])
+
+
+def test_a_batch_goes_on_where_f_catches_what_it_raises() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(vmap(caught_in_a_batch)(x), [-1, 14, 1])
+    np.testing.assert_array_equal(vmap(derivative(caught_in_a_batch))(x), [-1, 7, -1])
+    np.testing.assert_array_equal(derivative(caught_in_a_batch)(x), [-1, 7, -1])
+
+
+def test_the_vectors_of_a_batch_hold_as_many_numbers_whether_it_may_divide_by_zero() -> None:
+    x = np.linspace(3.0, 4.0, 1024)
+    for f in (reciprocal_beyond_one, in_an_expression):
+        slope = derivative(f)
+        vmap(slope)(x)
+        (plan,) = batch(slope)._plans.values()
+        assert re.search(r"\bv?divpd\b|fdiv\s+v\d+\.2d", plan.compiled.assembly())

@@ -17,7 +17,16 @@ FOLDERS: dict[str, list[str]] = {
     "rules": ["function", "special", "table", "chain", "array_functions"],
     "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
-    "compiled.llvm": ["linking", "polynomials", "vector_libraries", "vectormath", "vectorising", "content", "cache"],
+    "compiled.llvm": [
+        "linking",
+        "noting",
+        "polynomials",
+        "vector_libraries",
+        "vectormath",
+        "vectorising",
+        "content",
+        "cache",
+    ],
     "compiled.dual": ["types", "layout", "freezing", "arithmetic", "elements", "overloads", "tuples", "boxing"],
     "compiled.arrays": [
         "loops",

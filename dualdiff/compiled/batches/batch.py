@@ -21,7 +21,7 @@ from ..dual.types import is_number
 from ..llvm import cache
 from ..numba_internals import NumbaError, as_dtype, global_compiler_lock
 from ..pipeline.clone import LoopCloneCompiler, clone
-from ..pipeline.cost import is_bounds_checked
+from ..pipeline.cost import must_stop
 from ..transforms.dense import CompiledJvp, CompiledTransform
 from ..transforms.driver import Driver, check_result, compile_clone, compiled_entry, type_of
 from ..transforms.source import Given
@@ -268,7 +268,7 @@ class Batch:
         ):
             return None
         kind, f, single, with_value = self._request()
-        if is_bounds_checked(f):
+        if must_stop(f):
             return None  # no loop that can stop is vectorised
         looped = clone(f, LoopCloneCompiler)
         *lanes, n = lanes_of(arguments)

@@ -11,6 +11,7 @@ from ...calls.threads import number_of_threads
 from ...kept import kept_by_first
 from ..dual.types import is_dual, is_number, level_of_type
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
+from ..pipeline.cost import must_stop
 from ..transforms import seeding
 from ..transforms.dense import CompiledTransform
 from ..transforms.driver import described, object_mode, without_omitted
@@ -48,7 +49,7 @@ class CompiledDerivative(CompiledTransform):
             for i, t in enumerate(argtypes)
         ]
         y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        f = clone(self._f, LoopCloneCompiler)
+        f = clone(self._f, CloneCompiler if must_stop(self._f) else LoopCloneCompiler)
         loop = ScalarSamples("derivative", f, arguments, self.indices, y, level, strict)
         return {"loop": Clone(loop.written(True, self._with_value).function(), CloneCompiler)}
 

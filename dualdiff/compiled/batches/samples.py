@@ -19,12 +19,13 @@ from ..dual.elements import BORROWING, base_type, get_flat, put_flat
 from ..dual.layout import VALUE, make, new_array, packed, parts, unpacked
 from ..dual.types import OPTIONS, SCALARS, DualType
 from ..llvm.linking import Apart
+from ..llvm.noting import LoopItself
 from ..llvm.vectorising import LowerVectorised
 from ..numba_internals import arrayobj, cgutils, register_pass
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler
 
 
-class Block(Apart):
+class Block(LoopItself, Apart):
     """Writes functions whose pointers to numbers never refer to the same memory."""
 
     def setup_function(self, fndesc: Any) -> None:

@@ -9,7 +9,7 @@ numbers, the second being the same for all samples::
         for i in range(n * STRIDE):
             y = f(sample(load(p0, i), 1, 1, 0, 0), c1)
             bad |= store(q0, i, tangent_in(y, 1, 0))
-        return bad
+        return bad, divided_by_zero()
 
 p0 points to the numbers of the samples, q0 to the results; a sample becomes a dual of level 1 with 1 tangent, seeded
 in lane 0, not strict. The loop is compiled as a function of its own, whose pointers LLVM is told not to overlap;
@@ -18,16 +18,19 @@ around it stands ::
     def over_samples(shapes, a0, a1, r0):
         n = len(a0)
         done = n - n % STRIDE
-        bad = block(done // STRIDE, pointer(a0), pointer(r0), a1)
+        bad, zero = block(done // STRIDE, pointer(a0), pointer(r0), a1)
         if done < n:
             t0 = filled_up(a0, done, STRIDE)
             u0 = room(r0, STRIDE * (r0.size // n))
-            bad |= block(1, pointer(t0), pointer(u0), a1)
+            worse, nought = block(1, pointer(t0), pointer(u0), a1)
+            bad, zero = bad | worse, zero | nought
             copy_rest(r0, u0, done * (r0.size // n))
+        if zero:
+            raise ZeroDivisionError('division by zero')
         return bad, -1, shapes
 
 so that the rest of the samples goes the same way, in memory of its own: all samples have the same bits wherever they
-stand. Otherwise, where samples are arrays, each is differentiated as by itself, with one buffer of duals for all; the
+stand. A loop that stopped at a division by zero would not be vectorised: this one notes it and goes on. Otherwise, where samples are arrays, each is differentiated as by itself, with one buffer of duals for all; the
 lines of its loop are those of a driver (``compiled.transforms.source``).
 """
 
@@ -47,6 +50,7 @@ from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type, put_flat
 from ..dual.freezing import CONTAINERS, frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
+from ..llvm.noting import divided_by_zero
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
 from ..transforms.readers import reader
@@ -61,6 +65,7 @@ HELPERS = {
     **{name: getattr(samples, name) for name in ("revalue", "room", "row", "sample", "store")},
     **{name: getattr(samples, name) for name in ("tangent_in", "value_in")},
     "row_at": row_at,
+    "divided_by_zero": divided_by_zero,
     "reader": reader,
     **{name: getattr(seeding, name) for name in ("lift", "lift_here", "seed", "size", "stack")},
     "put_flat": put_flat,
@@ -279,7 +284,12 @@ class ScalarSamples:
                 bad = "bad |= " if "tangent_in" in cell else ""
                 body.append(f"{bad}store(q{k}, {at}, {cell})")
         parameters = ["n", *places, *(f"q{k}" for k in range(len(stores))), *constants]
-        lines = ["bad = False", "for i in range(n * STRIDE):", *("    " + line for line in body), "return bad"]
+        lines = [
+            "bad = False",
+            "for i in range(n * STRIDE):",
+            *("    " + line for line in body),
+            "return bad, divided_by_zero()",
+        ]
         scope = {**HELPERS, "f": self.f, "STRIDE": STRIDE}
         text = _function("loop", parameters, lines).replace("LEVEL", str(self.level))
         return function_from(text, scope)
@@ -307,15 +317,18 @@ class ScalarSamples:
         rest = [
             *(f"t{i} = filled_up(a{i}, done, STRIDE)" for i in batched),
             *(f"u{i} = room(r{i}, STRIDE * (r{i}.size // n))" for i in k),
-            f"bad |= {call('1', 't', 'u')}",
+            f"worse, nought = {call('1', 't', 'u')}",
+            "bad, zero = bad | worse, zero | nought",
             *(f"copy_rest(r{i}, u{i}, done * (r{i}.size // n))" for i in k),
         ]
         lines = [
             f"n = len(a{batched[0]})",
             "done = n - n % STRIDE",
-            f"bad = {call('done // STRIDE', 'a', 'r')}",
+            f"bad, zero = {call('done // STRIDE', 'a', 'r')}",
             "if done < n:",
             *("    " + line for line in rest),
+            "if zero:",
+            "    raise ZeroDivisionError('division by zero')",
             "return bad, -1, shapes",
         ]
         return _over_samples(len(self.arguments), n_results, lines)

@@ -21,6 +21,7 @@ from ..dual.freezing import frozen, is_frozen
 from ..dual.layout import new_array
 from ..dual.types import OPTIONS, DualArrayType, DualType, ReaderType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
+from ..llvm.noting import LowerInLoop
 from ..numba_internals import (
     CPUDispatcher,
     Dispatcher,
@@ -371,8 +372,8 @@ class CloneCompiler(LinkedCompiler):
     is_chunked = True
     """Whether results must not depend on how many tangents there are."""
 
-    is_checked = True
-    """Whether the user's options count that make a function raise."""
+    goes_on = False
+    """Whether it goes on after a division by zero, which is noted."""
 
     everything: DualType | None = None
     """The duals that all new arrays and lists of floats are made for; None if it is only those that are seen to be."""
@@ -386,6 +387,7 @@ class CloneCompiler(LinkedCompiler):
         self.state.callees = self.callees
         self.state.everything = self.everything
         self.state.is_chunked = self.is_chunked
+        self.state.goes_on = self.goes_on
         passes.add_pass_after(ReplaceNumPys, IRProcessing)
         passes.add_pass_after(PrepareForDuals, InlineClosureLikes)
         passes.add_pass_after(IntegerFactors, NopythonRewrites)
@@ -400,10 +402,14 @@ class InlinedCloneCompiler(CloneCompiler):
 
 
 class LoopCloneCompiler(InlinedCloneCompiler):
-    """The pipeline of clones that are inlined with all that they call: LLVM vectorises loops without calls only."""
+    """The pipeline of clones that are inlined with all that they call: LLVM vectorises loops without calls only.
+
+    Nor does it vectorise a loop that can stop: a division by zero is noted, and told after the loop.
+    """
 
     is_chunked = False
-    is_checked = False  # no loop that can stop is vectorised
+    goes_on = True
+    lowering_pass = LowerInLoop
 
     @property
     def callees(self) -> Any:
@@ -478,6 +484,4 @@ def clone(dispatcher: Any, compiler: Any = CloneCompiler) -> Any:
         known = compiler.everything is None
         kept = options["error_model"], options["boundscheck"]
         return dispatcher if known else Clone(dispatcher.py_func, compiler, *kept)
-    if not compiler.is_checked:
-        return Clone(dispatcher.py_func, compiler)
     return Clone(dispatcher.py_func, compiler, options.get("error_model", "python"), options.get("boundscheck"))

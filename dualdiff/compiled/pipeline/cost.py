@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 from collections.abc import Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from ...rules.table import RULES, SPELLINGS
@@ -30,15 +31,29 @@ def is_costly(function: FunctionType, _seen: set[FunctionType] | None = None) ->
     return costly or any(is_costly(called, seen) for called in _called(function))
 
 
-def is_bounds_checked(dispatcher: Any, _seen: set[Any] | None = None) -> bool:
+def is_bounds_checked(dispatcher: Any) -> bool:
     """Whether indices are checked in an ``@njit`` function, or in one that it calls."""
-    seen = set() if _seen is None else _seen
-    if dispatcher in seen:
-        return False
-    seen.add(dispatcher)
-    if dispatcher.targetoptions.get("boundscheck") or config.BOUNDSCHECK:
-        return True
-    return any(is_bounds_checked(called, seen) for called in _dispatchers(dispatcher.py_func))
+    return any(d.targetoptions.get("boundscheck") or config.BOUNDSCHECK for d in _all_called(dispatcher))
+
+
+def must_stop(dispatcher: Any) -> bool:
+    """Whether an ``@njit`` function, or one that it calls, checks indices, or may catch an exception."""
+    return is_bounds_checked(dispatcher) or any(_may_catch(d.py_func.__code__) for d in _all_called(dispatcher))
+
+
+def _may_catch(code: CodeType) -> bool:
+    """Whether there is a ``try`` in the code of a function."""
+    return any(instruction.opname in ("SETUP_FINALLY", "PUSH_EXC_INFO") for instruction in dis.get_instructions(code))
+
+
+def _all_called(dispatcher: Any) -> set[Any]:
+    """An ``@njit`` function with all that it calls."""
+    seen, waiting = {dispatcher}, [dispatcher]
+    while waiting:
+        called = set(_dispatchers(waiting.pop().py_func)) - seen
+        seen |= called
+        waiting += called
+    return seen
 
 
 def is_recursive(function: FunctionType) -> bool:
@@ -65,7 +80,13 @@ def _dispatchers(function: FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # not yet filled
             cells.append(cell.cell_contents)
-    known: list[Any] = [*cells, *(function.__globals__.get(name) for name in _names(function.__code__))]
+    names = set(_names(function.__code__))
+    known: list[Any] = [*cells, *(function.__globals__.get(name) for name in names)]
+    for value in known:
+        if isinstance(value, ModuleType):
+            known += [getattr(value, name) for name in names if isinstance(getattr(value, name, None), Dispatcher)]
+        if isinstance(value, tuple):
+            known += value
     yield from (f for f in known if isinstance(f, Dispatcher))
 
 

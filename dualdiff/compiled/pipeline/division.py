@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from ..dual.layout import parts
 from ..dual.types import is_dual, is_number
+from ..llvm.noting import Noting
 from ..numba_internals import FunctionPass, cgutils, register_pass
 from .typed_calls import applied, typed_call
 
@@ -38,8 +39,12 @@ def _refusing(message: str) -> Any:
             ty, value = sig.args[0], args[0]
             while is_dual(ty):
                 ty, value = ty.base, parts(context, builder, ty, value).value
-            with cgutils.if_unlikely(builder, cgutils.is_scalar_zero(builder, value)):
-                context.error_model.fp_zero_division(builder, (message,), None)
+            is_zero = cgutils.is_scalar_zero(builder, value)
+            if isinstance(context.error_model, Noting):
+                context.error_model.note(builder, is_zero)
+            else:
+                with cgutils.if_unlikely(builder, is_zero):
+                    context.error_model.fp_zero_division(builder, (message,), None)
             return context.get_dummy_value()
 
         return types.none(denominator), codegen
@@ -54,7 +59,8 @@ _REFUSING = {message: _refusing(message) for message in _DIVISIONS.values()}
 class CheckDivisions(FunctionPass):
     """Has the denominators of duals looked at, once types are known.
 
-    Before ``$c = $a / $b``, with a dual in $a or $b, it puts ``$checked = call $refuse_zero($b)``.
+    Before ``$c = $a / $b``, with a dual in $a or $b, it puts ``$checked = call $refuse_zero($b)``. In a loop that must
+    not stop, also where there is none.
     """
 
     _name = "dualdiff_check_divisions"
@@ -69,7 +75,7 @@ class CheckDivisions(FunctionPass):
         for block in state.func_ir.blocks.values():
             body: list[Any] = []
             for statement in block.body:
-                found = _division(state.typemap, statement)
+                found = _division(state.typemap, statement, state.goes_on)
                 if found is not None:
                     denominator, message = found
                     check = _REFUSING[message]
@@ -80,11 +86,13 @@ class CheckDivisions(FunctionPass):
         return changed
 
 
-def _division(typemap: Any, statement: Any) -> tuple[Any, str] | None:
-    """The denominator of a division of numbers, with duals among them, and what is said if it is zero."""
+def _division(typemap: Any, statement: Any, all_numbers: bool) -> tuple[Any, str] | None:
+    """The denominator of a division of duals, or of any numbers, and what is said if it is zero."""
     function, operands = applied(typemap, statement)
     message = _DIVISIONS.get(function)
     kinds = [typemap[v.name] for v in operands]
-    if message is None or not any(map(is_dual, kinds)) or not all(is_dual(t) or is_number(t) for t in kinds):
+    if message is None or not all(is_dual(t) or is_number(t) for t in kinds):
+        return None
+    if not all_numbers and not any(map(is_dual, kinds)):
         return None
     return operands[1], message

@@ -10,6 +10,7 @@ user's text, so no bit depends on the chunk. Values keep the bits of the plain f
 from __future__ import annotations
 
 import functools
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from ..dual.arithmetic import Lanes, Typed, multiply_add, weighted_sum, zeros_in
 from ..dual.layout import make, parts
 from ..dual.overloads import IN_PLACE, compiled_partial
 from ..dual.types import DualType, is_dual
+from ..llvm.noting import Noting
 from ..numba_internals import FunctionPass, build_definitions, cgutils, ir, mk_unique_var, register_pass
 from .typed_calls import applied, is_typed_call, typed_call
 
@@ -41,6 +43,9 @@ _READING = {
 
 ONES = {np.add: (0, 1), np.subtract: (0,), np.positive: (0,)}
 """The operands by which the derivative is 1, whatever they are."""
+
+DIVISIONS = (operator.truediv, operator.floordiv, operator.mod)
+"""The operations that raise, or note, that their second operand is zero."""
 
 MOST_OPERANDS = 16
 """An expression of more is taken in parts: a sum written out over many numbers need not be one long function."""
@@ -363,6 +368,8 @@ def _value_and_slopes(
         arguments = [results[i] if source == RESULT else numbers[i] for source, i in step.arguments]
         if step.exponent is not None:
             arguments[1] = types.intp, context.get_constant(types.intp, step.exponent)
+        if isinstance(context.error_model, Noting) and step.function in DIVISIONS:
+            context.error_model.note(builder, cgutils.is_scalar_zero(builder, arguments[1][1]))
         results.append(value(context, builder, arguments))
         arguments.append(results[-1])
         slopes.append([p if p is None else as_float(p(context, builder, arguments)) for p in partials])
