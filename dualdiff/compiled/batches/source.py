@@ -30,8 +30,9 @@ around it stands ::
         return bad, -1, shapes
 
 so that the rest of the samples goes the same way, in memory of its own: all samples have the same bits wherever they
-stand. A loop that stopped at a division by zero would not be vectorised: this one notes it and goes on. Otherwise, where samples are arrays, each is differentiated as by itself, with one buffer of duals for all; the
-lines of its loop are those of a driver (``compiled.transforms.source``).
+stand. A loop that stopped at a division by zero would not be vectorised: this one notes it and goes on. Otherwise,
+where samples are arrays, each is differentiated as by itself, with one buffer of duals for all; the lines of its loop
+are those of a driver (``compiled.transforms.source``).
 """
 
 from __future__ import annotations
@@ -284,12 +285,8 @@ class ScalarSamples:
                 bad = "bad |= " if "tangent_in" in cell else ""
                 body.append(f"{bad}store(q{k}, {at}, {cell})")
         parameters = ["n", *places, *(f"q{k}" for k in range(len(stores))), *constants]
-        lines = [
-            "bad = False",
-            "for i in range(n * STRIDE):",
-            *("    " + line for line in body),
-            "return bad, divided_by_zero()",
-        ]
+        begin, end = ["bad = False", "for i in range(n * STRIDE):"], "return bad, divided_by_zero()"
+        lines = [*begin, *("    " + line for line in body), end]
         scope = {**HELPERS, "f": self.f, "STRIDE": STRIDE}
         text = _function("loop", parameters, lines).replace("LEVEL", str(self.level))
         return function_from(text, scope)

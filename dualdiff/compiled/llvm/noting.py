@@ -83,6 +83,8 @@ def _with_context(kind: type[_Context], context: Any) -> Any:
 class InLoop(Inlined):
     """Writes functions that such loops call."""
 
+    context: Any
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.context = _with_context(_Context, self.context)
@@ -90,6 +92,8 @@ class InLoop(Inlined):
 
 class LoopItself(Lower):
     """Writes such loops."""
+
+    context: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
