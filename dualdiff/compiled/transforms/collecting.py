@@ -26,7 +26,6 @@ TOO_LARGE = (
     "rows and columns:"
 )
 
-empty_early = for_compiled_code("empty_early", "x")
 empty_gradient = for_compiled_code("empty_gradient", "y, x")
 collect_gradient = for_compiled_code("collect_gradient", "result, y, x, start")
 empty_pair = for_compiled_code("empty_pair", "x, all_arguments")
@@ -43,14 +42,6 @@ def _empty_pair(x, all_arguments):
     """Room for the values and the derivatives of a function of each number in ``x``."""
     element = types.TypeRef(base_type(x))
     return lambda x, all_arguments: (new_array(x.size, element), new_array(x.size, element))
-
-
-@overload(empty_early, jit_options=OPTIONS)
-def _empty_early(x):
-    if is_array(x):
-        element = types.TypeRef(x.dtype.base)
-        return lambda x: new_array(x.shape, element)
-    return lambda x: 0.0
 
 
 @overload(empty_gradient, jit_options=OPTIONS)

@@ -8,10 +8,11 @@ That of the gradient of a costly function of one array, whose numbers it only re
         if o1 > 32:
             return long(a0)
         x0 = reader(a0, 1, 16, 0)
-        g0_0 = empty_early(x0)
         bad = False
         for start in range(0, o1 or 1, 16):
             y = f(seed(x0, start - o0))
+            if start == 0:
+                g0_0 = empty_gradient(y, x0)
             bad |= collect_gradient(g0_0, y, x0, start - o0)
         result = g0_0
         answer = result
@@ -52,7 +53,6 @@ HELPERS = {
             "value_of",
             "tangent_of",
             "empty_gradient",
-            "empty_early",
             "collect_gradient",
             "empty_jacobian",
             "collect_jacobian",
@@ -118,7 +118,6 @@ class Text:
         self.is_reader = [i in given.readers for i in indices]
         self.x = [self.names[i] for i in indices]
         self.is_array = [isinstance(argtypes[i], types.Array) for i in indices]
-        self.plain = not any(level_of_type(t) for t in argtypes)
         self.level = 1 + max(map(level_of_type, argtypes))
         # what may hold duals; Numba warns of functions in tuples
         holders = [name for name, t in zip(self.names, argtypes, strict=True) if not isinstance(t, types.Dispatcher)]
@@ -160,8 +159,8 @@ class Text:
             else f"{g} = collect_number({g}, {parts[p]}, x{i}, start - o{i})"
             for (p, i), g in found.items()
         ]
-        early = kind == "gradient" and self.plain  # its type is known before f is called
-        made = [f"{g} = empty_{collect}({parts[p]}, x{i})" for (p, i), g in found.items()]
+        # after f was called: what a frame has allocated that an exception leaves, Numba does not release
+        made = [f"{g} = {into or f'empty_{collect}({parts[p]}, x{i})'}" for (p, i), g in found.items()]
         rows = [f"({''.join(found[p, i] + ', ' for i in k)})" for p in range(len(parts))]
         answer = found[0, 0] if single else f"({''.join(row + ', ' for row in rows)})" if kind == "hessian" else rows[0]
         again = " or ".join(["bad", *(f"any_nan({g})" for (_, i), g in found.items() if i not in arrays)])
@@ -174,13 +173,13 @@ class Text:
             *(hand_over if self.short is not None else []),
             *(f"b{i} = stack()" for i in local),
             *lift,
-            *(f"{g} = {into or f'empty_early(x{i})'}" for (_, i), g in found.items() if early),
             "bad = False",
             f"for start in range(0, o{len(k)} or 1, {self.n}):",
             *("    " + line for line in ([] if self.given.frozen else lift)),
             *("    " + line for line in seeds),
             f"    y = outputs({call})" if kind == "jacobian" else f"    y = {call}",
-            *([] if early else ["    if start == 0:", *("        " + line for line in made)]),
+            "    if start == 0:",
+            *("        " + line for line in made),
             *("    " + line for line in gather),
             *self.result("value_of(y, x0)", answer, with_value, again),
         )
