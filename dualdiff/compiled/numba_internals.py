@@ -66,6 +66,7 @@ from numba.np.ufunc.gufunc import GUFunc as GUFunc  # a @guvectorize function, t
 
 # --- linking and keeping code ---
 
+from numba.core import callconv as callconv  # what a function returns when it is left by an exception
 from numba.core.callconv import CPUCallConv as CPUCallConv  # calls in loops that go on after a division by zero
 from numba.core.callconv import NumpyErrorModel as NumpyErrorModel  # divisions in them
 from numba.core.callconv import PythonErrorModel as PythonErrorModel  # what it stands for

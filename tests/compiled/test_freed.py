@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.runtime import _nrt_python, rtsys
 
 import dualdiff as dd
 from dualdiff.training import Adam, fit
@@ -175,3 +176,51 @@ def test_one_object_for_one_request() -> None:
     f = function(2.5)
     assert dd.gradient(f) is dd.gradient(f)
     assert dd.gradient(f) is not dd.gradient(f, argnums=(0,))
+
+
+# --- exceptions -----------------------------------------------------------------------------
+
+
+@njit
+def refused(x):
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] * x[i]
+    if total > 0:
+        raise ValueError("refused")
+    return total
+
+
+@njit
+def all_refused(x):
+    return x * refused(x)
+
+
+LEFT = {
+    "gradient": lambda: dd.gradient(refused)(X),
+    "gradient of many": lambda: dd.gradient(refused)(np.ones(300)),
+    "value and gradient": lambda: dd.value_and_gradient(refused)(X),
+    "Jacobian": lambda: dd.jacobian(all_refused)(X),
+    "Hessian": lambda: dd.hessian(refused)(X),
+    "jvp": lambda: dd.jvp(refused, (X,), (X,)),
+    "sparse Jacobian": lambda: dd.sparse_jacobian(all_refused, np.eye(2))(X),
+    "batch": lambda: dd.vmap(dd.gradient(refused))(XS),
+    "batch of Hessians": lambda: dd.vmap(dd.hessian(refused))(XS),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_an_exception_in_f_leaves_nothing_allocated(name: str) -> None:
+    call = LEFT[name]
+    _nrt_python.memsys_enable_stats()
+    try:
+        alive = []
+        for _ in range(3):
+            for _ in range(5):
+                with pytest.raises(ValueError, match="refused"):
+                    call()
+            stats = rtsys.get_allocation_stats()
+            alive.append((stats.alloc - stats.free, stats.mi_alloc - stats.mi_free))
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert alive[2] == alive[1]

@@ -18,6 +18,7 @@ FOLDERS: dict[str, list[str]] = {
     "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": [
+        "releasing",
         "linking",
         "noting",
         "polynomials",

@@ -20,9 +20,9 @@ from ..numba_internals import (
     _dynfunc,
     codegen,
     lookup_environment,
-    lowering,
     register_pass,
 )
+from .releasing import Releasing
 
 _LIBRARIES: Any = WeakValueDictionary()
 """The libraries below, by the name of their function."""
@@ -87,7 +87,7 @@ class WholeLibrary(codegen.JITCodeLibrary):
 _NO_GLOBALS = {"__builtins__": builtins}  # without a __name__, so that nobody seeks its module
 
 
-class Lower(lowering.Lower):
+class Lower(Releasing):
     """Writes functions. Numba knows them for good: what they refer to is not to be held by that."""
 
     def __init__(self, context: Any, library: Any, fndesc: Any, *rest: Any, **options: Any) -> None:

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from ..numba_internals import CPUCallConv, CPUContext, NumpyErrorModel, PythonErrorModel, cgutils, register_pass
 from .linking import Inlined, Lower, LowerInlined
+from .releasing import with_context
 
 _NOTE = cgutils.intp_t
 
@@ -51,8 +52,7 @@ class _CallConvOfLoop(_CallConv):
 
     def place(self, builder: Any) -> Any:
         if self.context.place is None:
-            with builder.goto_entry_block():
-                self.context.place = cgutils.alloca_once_value(builder, ir.Constant(_NOTE, 0))
+            self.context.place = cgutils.alloca_once(builder, _NOTE)  # which is 0 to begin with
         kind = self._get_excinfo_argument(builder.function).type
         return builder.bitcast(self.context.place, kind)
 
@@ -72,10 +72,10 @@ class _ContextOfLoop(_Context):
     place = None
 
 
-def _with_context(kind: type[_Context], context: Any) -> Any:
-    made = kind.__new__(kind)
-    made.__dict__.update(context.__dict__)
-    if isinstance(context.error_model, PythonErrorModel):
+def _noting(kind: type[_Context], context: Any) -> Any:
+    is_noting = isinstance(context.error_model, PythonErrorModel)
+    made = with_context(kind, context)
+    if is_noting:
         made.error_model = Noting(made.call_conv)
     return made
 
@@ -83,21 +83,17 @@ def _with_context(kind: type[_Context], context: Any) -> Any:
 class InLoop(Inlined):
     """Writes functions that such loops call."""
 
-    context: Any
-
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.context = _with_context(_Context, self.context)
+        self.context = _noting(_Context, self.context)
 
 
 class LoopItself(Lower):
     """Writes such loops."""
 
-    context: Any
-
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.context = _with_context(_ContextOfLoop, self.context)
+        self.context = _noting(_ContextOfLoop, self.context)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
