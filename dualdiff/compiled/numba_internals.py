@@ -17,11 +17,14 @@ from numba.core.imputils import impl_ret_new_ref as impl_ret_new_ref  # the same
 from numba.np.numpy_support import as_dtype as as_dtype  # the dtype of results, by Numba's type
 from numba.np.numpy_support import from_dtype as from_dtype  # Numba's type of numbers, by the dtype
 
+from numba.core.datamodel import default_manager as default_manager  # how objects are laid out in memory
+
 # --- types and overloads ---
 
 from numba.core.errors import NumbaError as NumbaError  # what any failed compilation raises
 from numba.core.errors import TypingError as TypingError  # what an overload raises to refuse
 from numba.core.typeconv import Conversion as Conversion  # how safe the conversion of a number to a dual is
+from numba.core.extending import _Intrinsic as _Intrinsic  # what users write in LLVM, which types do not bind
 from numba.core.typing.templates import AbstractTemplate as AbstractTemplate  # typing what overload cannot: tuples
 from numba.core.typing.templates import AttributeTemplate as AttributeTemplate  # attributes of the class Dual
 from numba.core.typing.templates import builtin_registry as builtin_registry  # what users have taught Numba

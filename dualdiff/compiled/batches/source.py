@@ -49,7 +49,7 @@ from ...calls.trees import flat, mapped
 from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
 from ..dual.elements import base_type, put_flat
-from ..dual.freezing import CONTAINERS, frozen, frozen_type, own
+from ..dual.freezing import HOLDERS, frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
 from ..llvm.noting import divided_by_zero
 from ..llvm.vectorising import STRIDE
@@ -105,7 +105,7 @@ class Argument:
     @property
     def holds_arrays(self) -> bool:
         """Whether f could write to it."""
-        return isinstance(self.type, (types.Array, types.BaseTuple, *CONTAINERS))
+        return isinstance(self.type, HOLDERS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ do not do for a proof: it forgets about them in the few functions that ``compile
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from numba import types
@@ -15,6 +16,7 @@ from numba.extending import intrinsic, lower_cast, models, overload, register_mo
 
 from ...generated import for_compiled_code, function_from
 from ..numba_internals import TypingError
+from .frozen_objects import OBJECTS, Fields, FrozenObject, frozen_object
 from .types import OPTIONS, DualArrayType, FrozenArray, array_of
 
 register_model(FrozenArray)(models.ArrayModel)
@@ -34,6 +36,17 @@ def _frozen_to_array(context: Any, builder: Any, fromty: Any, toty: Any, val: An
 
 CONTAINERS = (types.List, types.ListType, types.DictType)
 """What can be written to, and has no type that says otherwise."""
+
+HOLDERS = (types.Array, types.BaseTuple, *CONTAINERS, *OBJECTS)
+"""What can be written to, or hold such."""
+
+
+def _frozen_fields(fields: Fields) -> dict[str, types.Type]:
+    known = {}
+    for name, ty in fields:
+        with contextlib.suppress(TypingError):
+            known[name] = frozen_type(ty)
+    return known
 
 
 def _mapped(ty: types.BaseTuple, cells: list[types.Type]) -> types.Type:
@@ -56,8 +69,12 @@ def frozen_type(ty: types.Type) -> types.Type:
         return FrozenArray(ty.dtype, ty.ndim, ty.layout, aligned=ty.aligned)
     if isinstance(ty, types.BaseTuple):
         return _mapped(ty, [frozen_type(t) for t in ty.types])
-    if isinstance(ty, CONTAINERS):
-        raise TypingError("lists and dicts cannot be frozen")
+    if isinstance(ty, OBJECTS):
+        return frozen_object(ty, _frozen_fields)
+    if isinstance(ty, types.Optional):
+        return types.Optional(frozen_type(ty.type))
+    if isinstance(ty, (*CONTAINERS, types.Set, types.DeferredType)):
+        raise TypingError("lists, dicts and sets cannot be frozen")
     return ty
 
 
@@ -67,6 +84,8 @@ def own_type(ty: types.Type) -> types.Type:
         return array_of(ty.dtype, ty.ndim)
     if isinstance(ty, types.List):
         return types.List(own_type(ty.dtype))
+    if isinstance(ty, OBJECTS):
+        return frozen_type(ty)
     return _mapped(ty, [own_type(t) for t in ty.types]) if isinstance(ty, types.BaseTuple) else ty
 
 
@@ -74,7 +93,7 @@ def is_frozen(ty: Any) -> bool:
     """Whether a type refuses stores into memory of an argument."""
     if isinstance(ty, types.BaseTuple):
         return any(map(is_frozen, ty.types))
-    return isinstance(ty, FrozenArray) or (isinstance(ty, DualArrayType) and not ty.mutable)
+    return isinstance(ty, (FrozenArray, FrozenObject)) or (isinstance(ty, DualArrayType) and not ty.mutable)
 
 
 @intrinsic
@@ -89,7 +108,7 @@ def frozen(typingctx: Any, x: Any) -> Any:
 
 
 own = for_compiled_code("own", "x")
-"""A copy of an argument, of all arrays and lists in it."""
+"""A copy of an argument, of all arrays and lists in it; an object is frozen."""
 
 
 @overload(own, jit_options=OPTIONS)
@@ -98,6 +117,8 @@ def _own(x):
         return lambda x: [own(cell) for cell in x]
     if isinstance(x, (types.Array, types.ListType, types.DictType)):
         return lambda x: x.copy()
+    if isinstance(x, OBJECTS):
+        return lambda x: frozen(x)
     if not isinstance(x, types.BaseTuple):
         return lambda x: x
     cells = "".join(f"own(x[{i}]), " for i in range(len(x.types)))

@@ -118,7 +118,7 @@ class Activity:
             elif self._sequences_in(value):
                 self.items[id(value)] = []
         for call in (value for value in expressions if value.op == "call"):
-            method = self._method_of(call.func)
+            method = self.method_of(call.func)
             if method is None or method.attr not in _GROWING_METHODS or not call.args:
                 continue
             behind = (value for name in self._behind([method.value.name]) for value in self.sources[name])
@@ -145,9 +145,16 @@ class Activity:
 
     def method(self, func: Any) -> str:
         """The name of the method that a variable stands for, if its owner is an array or list."""
-        found = self._method_of(func)
+        found = self.method_of(func)
         owner = None if found is None else self.callee(found.value)
         return "" if found is None or not (owner is None or isinstance(owner, np.ndarray)) else str(found.attr)
+
+    def operands(self, value: Any) -> list[Any]:
+        """The variables that an operation or a call is applied to, the owner of a method among them."""
+        if value.op != "call":
+            return list(value.list_vars())
+        method = self.method_of(value.func)
+        return [*([method.value] if method else []), *value.args, *(v for _, v in value.kws)]
 
     def _one_type(self) -> list[list[str]]:
         """The variables, in groups, that Numba gives one type: if one holds duals, all must."""
@@ -246,7 +253,7 @@ class Activity:
             if isinstance(callee, type) and issubclass(callee, tuple):  # of a named tuple
                 return [v.name for v in (*value.args, *(v for _, v in value.kws))]
             if self.name_of(value.func) in _VIEWS | _ITERATORS:
-                method = self._method_of(value.func)
+                method = self.method_of(value.func)
                 return (
                     [method.value.name]
                     if method is not None and not value.args
@@ -263,7 +270,7 @@ class Activity:
             return [v for v in (value.lhs, value.rhs) if v.name in self.sequences]
         if value.op != "call":
             return []
-        method = self._method_of(value.func)
+        method = self.method_of(value.func)
         if method is None:
             return value.args[:1] if self.callee(value.func) is list else []
         return [method.value] if method.attr == "copy" and method.value.name in self.sequences else []
@@ -298,7 +305,7 @@ class Activity:
             return [(v.name, stored[i]) for i, v in _passed(callee, value) if i in stored]
         if not any(v.name in self.active for v in value.args):
             return []
-        method = self._method_of(value.func)
+        method = self.method_of(value.func)
         name = self.name_of(value.func)
         if name in _STORING_METHODS and method is not None and not self._is_module(method.value):
             return [(method.value.name, s.loc)]
@@ -379,7 +386,7 @@ class Activity:
                 return str(getattr(value.value, "__name__", value.name))
         return ""
 
-    def _method_of(self, func: Any) -> Any:
+    def method_of(self, func: Any) -> Any:
         for value in self.sources.get(func.name, []):
             if isinstance(value, ir.Expr) and value.op == "getattr":
                 return value
@@ -387,7 +394,7 @@ class Activity:
 
     def _results_among(self, call: Any) -> list[Any]:
         """The variables in a call that a NumPy function, or method, stores its result in."""
-        method = self._method_of(call.func)
+        method = self.method_of(call.func)
         if method is None or self._is_module(method.value):
             return results_among(self.callee(call.func), call)
         return results_among(getattr(np, method.attr, None), call, method=True)

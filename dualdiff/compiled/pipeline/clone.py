@@ -11,15 +11,11 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from ...generated import for_compiled_code
 from ...kept import kept_by_first
 from ..arrays.joining import array
-from ..dual.elements import fill
-from ..dual.freezing import frozen, is_frozen
-from ..dual.layout import new_array
-from ..dual.types import OPTIONS, DualArrayType, DualType, ReaderType, is_dual, level_of_type
+from ..dual.freezing import is_frozen
+from ..dual.types import DualType, ReaderType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from ..llvm.noting import LowerInLoop
 from ..numba_internals import (
@@ -34,6 +30,7 @@ from ..numba_internals import (
     NumbaError,
     ObjModeLiftedWith,
     TypingError,
+    _Intrinsic,
     build_definitions,
     cpu_target,
     ir,
@@ -46,6 +43,7 @@ from .division import CheckDivisions
 from .integers import IntegerFactors
 from .new_memory import gives_new_memory
 from .preaccumulation import Preaccumulate
+from .promoting import is_unknown, joiner, lifter, may_hold_memory, promoter
 
 REFUSALS: dict[str, type[Exception]] = {}
 """What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
@@ -117,10 +115,13 @@ class PrepareForDuals(FunctionPass):
             made = [s for s in activity.assignments if everything or id(s) in activity.made_for_duals]
             new = [s for s in made if gives_new_memory(s.value, activity.callee, activity.method)]
             helpers = [s for s in new if isinstance(activity.called(s.value), Dispatcher)]
-            _insert_after(func_ir, helpers, _promoter(dual, _may_hold_memory), with_operands=True)
-            _insert_after(func_ir, [s for s in new if s not in helpers], _promoter(dual))
-            _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], _joiner(dual))
-            _insert_before(func_ir, activity.added(everything), _lifter(dual))
+            overloaded = [s for s in new if s.value.op in ("binop", "unary") or activity.method(s.value.func)]
+            others = [s for s in new if s not in helpers and s not in overloaded]
+            _insert_after(func_ir, helpers, promoter(dual, may_hold_memory), activity.operands)
+            _insert_after(func_ir, overloaded, promoter(dual, is_unknown), activity.operands)
+            _insert_after(func_ir, others, promoter(dual))
+            _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], joiner(dual))
+            _insert_before(func_ir, activity.added(everything), lifter(dual))
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
         return True
@@ -168,8 +169,8 @@ def _replace_numpys(func_ir: Any) -> None:
             s.value = ir.Global("float", float, s.loc)
 
 
-def _insert_after(func_ir: Any, assignments: list[Any], function: Any, with_operands: bool = False) -> None:
-    """After each of these assignments, replace the variable by ``function`` of it, and of what it was made from."""
+def _insert_after(func_ir: Any, assignments: list[Any], function: Any, operands: Any = lambda value: []) -> None:
+    """After each of these assignments, replace the variable by ``function`` of it, and of its ``operands``."""
     chosen = set(map(id, assignments))
     for block in func_ir.blocks.values():
         body = []
@@ -177,7 +178,7 @@ def _insert_after(func_ir: Any, assignments: list[Any], function: Any, with_oper
             body.append(statement)
             if id(statement) in chosen:
                 target, value, loc = statement.target, statement.value, statement.loc
-                given = [*value.args, *(v for _, v in value.kws)] if with_operands else []
+                given = operands(value)
                 made = ir.Var(block.scope, mk_unique_var("$made"), loc)
                 promoter = ir.Var(block.scope, mk_unique_var("$promoter"), loc)
                 statement.target = made
@@ -230,9 +231,21 @@ def _refuse_what_writes_unseen(func_ir: Any) -> None:
     for block in func_ir.blocks.values():
         for s in block.find_insts(ir.Assign):
             value = s.value
-            is_ufunc = isinstance(value, (ir.Global, ir.FreeVar)) and isinstance(value.value, GUFunc)
-            if is_ufunc or (isinstance(value, ir.Expr) and value.op == "getattr" and value.attr == "nditer"):
+            if (isinstance(value, (ir.Global, ir.FreeVar)) and _may_write_unseen(value.value)) or (
+                isinstance(value, ir.Expr) and value.op == "getattr" and value.attr in _UNSEEN
+            ):
                 raise TypingError("what may write to an argument whatever its type says", loc=s.loc)
+
+
+_UNSEEN = ("nditer", "ctypes", "from_buffer")
+"""Attributes by which code comes to the memory of an array, whatever its type says."""
+
+
+def _may_write_unseen(function: Any) -> bool:
+    """Whether it is a function that may write to its arguments, or hand them on, whatever their types say."""
+    if isinstance(function, _Intrinsic):
+        return function._defn.__module__.partition(".")[0] not in ("numba", "dualdiff")
+    return isinstance(function, GUFunc)
 
 
 def _dual_among(argtypes: Any) -> DualType | None:
@@ -254,116 +267,6 @@ def _dual_among(argtypes: Any) -> DualType | None:
         return None
     unified = cpu_target.typing_context.unify_types(*found)
     return unified if is_dual(unified) else max(found, key=level_of_type)
-
-
-@functools.cache
-def _promoter(dual: DualType, refuses: Any = None) -> Any:
-    """A function for compiled code that turns a container of floats into one of duals; other values stay.
-
-    So do those that were made from a value of a type that ``refuses`` says: they may be that, or part of it.
-    """
-
-    promote = for_compiled_code("promote", "made, *given")
-
-    @overload(promote, jit_options=OPTIONS)
-    def implementation(made, *given):
-        if refuses is not None and any(map(refuses, given)):
-            return lambda made, *given: made
-        element = _promoted(made.dtype, dual) if isinstance(made, (types.Array, types.List)) else None
-        if element is None or (element == made.dtype and not _is_foreign_array(made)):
-            return lambda made, *given: made
-        reference = types.TypeRef(element)
-        if isinstance(made, types.List):
-
-            def on_list(made, *given):
-                cells = new_array(len(made), reference)
-                for i in range(len(made)):
-                    cells[i] = made[i]
-                return [cell for cell in cells]
-
-            return on_list
-
-        def on_array(made, *given):
-            duals = new_array(made.shape, reference)
-            fill(duals, made)
-            return duals
-
-        return on_array
-
-    cpu_target.typing_context.refresh()  # Numba is compiling already
-    return promote
-
-
-@functools.cache
-def _joiner(dual: DualType) -> Any:
-    """A function for compiled code that turns an array of floats that nobody writes to into one of duals, alike."""
-
-    join = for_compiled_code("join", "made")
-
-    @overload(join, jit_options=OPTIONS)
-    def implementation(made):
-        element = _promoted(made.dtype, dual) if isinstance(made, types.Array) and not made.mutable else None
-        if element is None or element == made.dtype:
-            return lambda made: made
-        reference = types.TypeRef(element)
-
-        def on_array(made):
-            duals = new_array(made.shape, reference)
-            fill(duals, made)
-            return frozen(duals)
-
-        return on_array
-
-    cpu_target.typing_context.refresh()  # Numba is compiling already
-    return join
-
-
-def _may_hold_memory(ty: types.Type) -> bool:
-    """Whether a value of a type may refer to an array or a list."""
-    if isinstance(ty, types.BaseTuple):
-        return any(map(_may_hold_memory, ty.types))
-    if isinstance(ty, types.Omitted):
-        return isinstance(ty.value, (np.ndarray, list, tuple))
-    plain = (types.Number, types.Boolean, types.Literal, types.NoneType, types.UnicodeType, types.Callable, DualType)
-    return not isinstance(ty, plain)
-
-
-@functools.cache
-def _lifter(dual: DualType) -> Any:
-    """A function for compiled code that turns a float into a dual; other values stay."""
-
-    lift = for_compiled_code("lift", "number")
-
-    @overload(lift, jit_options=OPTIONS)
-    def implementation(number):
-        if not isinstance(number, types.Float):
-            return lambda number: number
-        cell = types.TypeRef(_promoted(number, dual))
-
-        def lifted(number):
-            duals = new_array(1, cell)
-            duals[0] = number
-            return duals[0]
-
-        return lifted
-
-    cpu_target.typing_context.refresh()  # Numba is compiling already
-    return lift
-
-
-def _promoted(element: types.Type, dual: DualType) -> types.Type | None:
-    """The type of dual that a container of ``element`` is made for."""
-    if isinstance(element, types.Float):
-        return dual if is_dual(dual.base) else dual.with_base(element)
-    if is_dual(element):
-        unified = cpu_target.typing_context.unify_types(element, dual)
-        return unified if is_dual(unified) else None
-    return None
-
-
-def _is_foreign_array(made: types.Type) -> bool:
-    # an array of duals that one of Numba's own functions has made, of Numba's own class
-    return isinstance(made, types.Array) and is_dual(made.dtype) and not isinstance(made, DualArrayType)
 
 
 class CloneCompiler(LinkedCompiler):

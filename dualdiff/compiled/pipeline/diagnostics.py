@@ -21,6 +21,11 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "allocate the array inside the function, or name it as out_argnum",
     ),
     (
+        r"of an object that is an argument|an object that is an argument is kept|frozen (array|instance|numba)",
+        "every pass must see the same object: return what changes, or pass it as an array; lists, dicts and sets in an "
+        "object cannot be read",
+    ),
+    (
         r"complex(64|128)|^complex\(",
         "derivatives of complex functions are not supported: compute with real and imaginary parts",
     ),

@@ -78,7 +78,7 @@ class Given:
 
     def text(self, name: str, ty: types.Type) -> str:
         """The text for an argument that it is not differentiated by."""
-        if not isinstance(ty, (types.Array, types.BaseTuple, *freezing.CONTAINERS)):
+        if not isinstance(ty, freezing.HOLDERS):
             return name
         return f"frozen({name})" if self.frozen else f"own({name})"
 
