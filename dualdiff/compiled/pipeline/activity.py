@@ -149,6 +149,10 @@ class Activity:
         owner = None if found is None else self.callee(found.value)
         return "" if found is None or not (owner is None or isinstance(owner, np.ndarray)) else str(found.attr)
 
+    def is_overloadable(self, value: Any) -> bool:
+        """Whether an expression is an operation or a method, which users may teach Numba for types of their own."""
+        return value.op in ("binop", "unary") or (value.op == "call" and bool(self.method(value.func)))
+
     def operands(self, value: Any) -> list[Any]:
         """The variables that an operation or a call is applied to, the owner of a method among them."""
         if value.op != "call":

@@ -115,7 +115,7 @@ class PrepareForDuals(FunctionPass):
             made = [s for s in activity.assignments if everything or id(s) in activity.made_for_duals]
             new = [s for s in made if gives_new_memory(s.value, activity.callee, activity.method)]
             helpers = [s for s in new if isinstance(activity.called(s.value), Dispatcher)]
-            overloaded = [s for s in new if s.value.op in ("binop", "unary") or activity.method(s.value.func)]
+            overloaded = [s for s in new if activity.is_overloadable(s.value)]
             others = [s for s in new if s not in helpers and s not in overloaded]
             _insert_after(func_ir, helpers, promoter(dual, may_hold_memory), activity.operands)
             _insert_after(func_ir, overloaded, promoter(dual, is_unknown), activity.operands)
