@@ -45,6 +45,8 @@ from .config import show_config as show_config
 from .dual.logsumexp import logsumexp as logsumexp
 from .dual.number import Dual as Dual
 from .errors import CompilationError as CompilationError
+from .rules.custom import custom_derivative as custom_derivative
+from .rules.custom import register_rule as register_rule
 from .rules.function import KnownToNumba
 from .rules.table import digamma as digamma
 from .rules.table import erf as erf
@@ -55,6 +57,7 @@ from .rules.table import logistic as logistic
 from .rules.table import polygamma as polygamma
 from .rules.table import softplus as softplus
 from .rules.table import xlogy as xlogy
+from .transforms.checking import check_derivative as check_derivative
 from .transforms.dense import derivative as derivative
 from .transforms.dense import gradient as gradient
 from .transforms.dense import hessian as hessian
@@ -79,6 +82,8 @@ __all__ = [
     "CompilationError",
     "Dual",
     "DualArray",
+    "check_derivative",
+    "custom_derivative",
     "derivative",
     "digamma",
     "erf",
@@ -93,6 +98,7 @@ __all__ = [
     "logistic",
     "logsumexp",
     "polygamma",
+    "register_rule",
     "show_config",
     "softplus",
     "sparse_jacobian",

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.levels import _array, aligned, as_dual_array, cast, made, operand, plain, promoted, top, union
+from ..dual.levels import _array, aligned, as_dual_array, cast, made, operand, plain, promoted, top, union, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, no_rule
+from ..rules.custom import CUSTOM, is_custom
 from ..rules.function import Function
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import kernels
@@ -63,6 +64,9 @@ def elementary(function: Any, *inputs: Any) -> Any:
     """A function of the rule table, on duals and all that mixes with them."""
     if function in VALUE_ONLY:
         return function(*map(_bare, inputs))
+    if is_custom(function):
+        result = _custom(function, *inputs)
+        return result if result.ndim else result[()]
     if function in COMPOSED:
         return COMPOSED[function](*inputs)
     operands = [as_dual_array(x) for x in inputs]
@@ -93,6 +97,31 @@ def _apply(function: Any, path: tuple[int, ...], operands: list[Any], alone: boo
         if t is not None
     ]
     return _array(y, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
+
+
+def _custom(function: Any, *inputs: Any) -> Any:
+    """A function with partial derivatives, on operands some of which are arrays of duals."""
+    operands = [as_dual_array(x) if level_of(x) else x for x in inputs]
+    level = max(map(level_of, operands))
+    duals = [level_of(x) == level for x in operands]
+    values = [x._values if dual else x for x, dual in zip(operands, duals, strict=True)]
+    y = operand(function(*values))
+    shape = np.broadcast_shapes(*(np.shape(v) for v in values))
+    if np.shape(y) != shape:
+        raise ValueError(
+            f"{function.__name__} has partial derivatives, so it is elementwise: of arrays of shape {shape} "
+            f"it returned one of shape {np.shape(y)}"
+        )
+    rule = CUSTOM[function]
+    total: Any = None
+    with np.errstate(all="ignore"):
+        for i, x in enumerate(operands):
+            if duals[i]:
+                partial = operand(rule.partial(i, sum(duals))(*values, y))
+                partial = partial if partial.ndim == y.ndim else partial + zeros(y.shape, y)
+                term = scaled_array(partial, aligned(x._tangents, y.ndim))
+                total = term if total is None else total + term
+    return _array(y, total, level)
 
 
 def scaled_array(partial: Any, tangents: Any, crossed: bool = False) -> Any:

@@ -21,3 +21,4 @@ from .arrays import ufuncs as ufuncs
 from .dual import boxing as boxing
 from .dual import overloads as overloads
 from .dual import tuples as tuples
+from .transforms import custom as custom

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..rules import chain
+from ..rules.custom import is_custom, rule_of
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
@@ -139,7 +140,7 @@ class Dual(KnownToNumba):
                 return getattr(ufunc, method)(*cells, **kwargs)
         if ufunc is np.divmod and not kwargs:
             return inputs[0] // inputs[1], inputs[0] % inputs[1]
-        known = ufunc in RULES or ufunc in FLAT or ufunc in VALUE_ONLY
+        known = ufunc in RULES or ufunc in FLAT or ufunc in VALUE_ONLY or is_custom(ufunc)
         if not known or method != "__call__" or kwargs or any(not _is_scalar(x) for x in inputs):
             return Dual._array_class.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
         return apply(ufunc, ufunc, *inputs)
@@ -214,7 +215,7 @@ def apply(function: Any, call: Callable[..., Any], *args: Any) -> Any:
         raise unlike_tangents(lanes)
     if function in FLAT:
         return _dual(y, (0 if some_foreign else 0.0,) * lanes.pop(), level)
-    rule = RULES.get(function)
+    rule = rule_of(function)
     if rule is None:
         raise no_rule(function)
     active = sum(duals)
@@ -277,7 +278,8 @@ def no_rule(function: Any) -> TypeError:
     """The error for a function that is not in the table."""
     name = getattr(function, "__name__", repr(function))
     return TypeError(
-        f"{name} has no derivative rule in dualdiff.rules: write it with functions that have one, or add its rule there"
+        f"{name} has no derivative rule: write it with functions that have one, or give it one by "
+        f"dualdiff.{'register_rule' if isinstance(function, np.ufunc) else 'custom_derivative'}({name}, ...)"
     )
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "dualdiff"
 # From the ground up. A folder imports only from folders above it in this list, and a file only from files above it in
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.
 FOLDERS: dict[str, list[str]] = {
-    "rules": ["function", "special", "table", "chain", "array_functions"],
+    "rules": ["function", "special", "table", "scipy_special", "custom", "chain", "array_functions"],
     "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": [
@@ -76,6 +76,7 @@ FOLDERS: dict[str, list[str]] = {
         "signatures",
         "gradient_into",
         "sparse",
+        "custom",
     ],
     "compiled.batches": ["samples", "rows", "source", "batch", "elementwise"],
     "compiled": [],
@@ -90,8 +91,9 @@ FOLDERS: dict[str, list[str]] = {
         "linalg",
         "reductions",
         "statistics",
+        "custom",
     ],
-    "transforms": ["uniform", "colouring", "interpreted", "dense", "sparse", "vmap"],
+    "transforms": ["uniform", "colouring", "interpreted", "dense", "checking", "sparse", "vmap"],
     "training": [
         "checks",
         "schedules",

@@ -50,11 +50,13 @@ ADVICE: tuple[tuple[str, str], ...] = (
     (r"objmode|[Oo]bject mode|With\b.*context", "objmode leaves compiled code: keep the computation out of it"),
     (
         r"DUFunc|GUFunc|vectorize",
-        "a @vectorize or @guvectorize function has no rule: call an @njit function of one element in a loop",
+        "a @vectorize or @guvectorize function has no rule: call an @njit function of one element in a loop, or give "
+        "it partial derivatives by custom_derivative",
     ),
     (
         r"ExternalFunction|CFunc|numba\.core\.(ccallback|types\.functions)|mismatch of argument types",
-        "a C function takes floats and has no rule: write it as an @njit function or with those of dualdiff.rules",
+        "a C function takes floats and has no rule: write it as an @njit function, or call what "
+        "custom_derivative(f, partials=...) makes of it",
     ),
     (r"unicode_type|Literal\[str\]|StringLiteral", "strings cannot be computed with: pass them as arguments at most"),
     (
@@ -75,11 +77,22 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"Function\(<(ufunc|function|built-in function|class)",
-        "that function has no derivative here for these arguments: write the line with functions that dualdiff.rules "
-        "knows or with loops",
+        "that function has no derivative here for these arguments: write the line with other functions or with loops, "
+        "or give the function a derivative by custom_derivative",
     ),
 )
-OTHERWISE = "write that line with arithmetic, the functions in dualdiff.rules, and arrays made in the function"
+# What is said here when it is refused, wherever it stands in Numba's message.
+OWN: tuple[tuple[str, str], ...] = (
+    (
+        r"\w+ is not to be differentiated by its argument number \d+: its partial derivative is None",
+        "give it one in custom_derivative(partials=...), or pass a constant there",
+    ),
+    (r"\w+ has no derivative yet: enter it by @\w+\.jvp", "its rule is a function of primals and tangents"),
+)
+OTHERWISE = (
+    "write that line with arithmetic, NumPy's elementary functions, and arrays made in the function, or put it into a "
+    "function with custom_derivative"
+)
 
 _INSTALLED = (str(Path(numba.__file__).parent), str(Path(__file__).parents[2]))
 _PLACES = re.compile(r"^\s*During: .* at (.+) \((\d+)\)$", re.MULTILINE)
@@ -103,6 +116,10 @@ def explained(error: Exception, py_func: Any) -> str:
     places = operation, _CANDIDATES.split(message)[0], message
     known = (text for where in places for pattern, text in ADVICE if re.search(pattern, where))
     advice = next(known, OTHERWISE)
+    for pattern, text in OWN:
+        found = re.search(pattern, message)
+        if found:
+            operation, advice = found[0], text
     return f"{filename}:{line}: {source}: {py_func.__name__} cannot be compiled for duals: {operation}\n{advice}"
 
 
