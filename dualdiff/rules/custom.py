@@ -217,6 +217,7 @@ class Missing:
         self.message = message
 
     def __call__(self, *args: Any) -> Any:
+        """Refuse."""
         raise TypeError(self.message)
 
 

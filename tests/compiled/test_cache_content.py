@@ -32,6 +32,18 @@ EDITS: dict[str, tuple[str, str, str, float, float]] = {
         HEAD + "def make(c):\n    @njit\n    def f(x):\n        return x * c\n    return f\nf = make(~)\n",
         *("2.0", "5.0", 2.0, 5.0),
     ),
+    "partial derivative": (
+        HEAD + "from dualdiff import custom_derivative\n"
+        "@custom_derivative(partials=(lambda x, y: ~,))\ndef g(x):\n    return x\n"
+        "@njit\ndef f(x):\n    return g(x)\n",
+        *("2.0", "5.0", 2.0, 5.0),
+    ),
+    "derivative along a direction": (
+        HEAD + "from dualdiff import custom_derivative\n@custom_derivative\n@njit\ndef g(x):\n    return x\n"
+        "@g.jvp\n@njit\ndef rule(primals, tangents):\n    return primals[0], ~ * tangents[0]\n"
+        "@njit\ndef f(x):\n    return g(x)\n",
+        *("2.0", "5.0", 2.0, 5.0),
+    ),
     "array": (
         HEAD + "W = np.array([1.0, ~])\n@njit\ndef f(x):\n    return x * W[1]\n",
         *("2.0", "5.0", 2.0, 5.0),

@@ -20,6 +20,7 @@ import numpy as np
 from numba import types
 
 from ...generated import ORIGIN
+from ...rules.custom import CUSTOM, CustomFunction, CustomJvp
 from ...rules.function import AlsoCompiled, Function
 from ..numba_internals import Dispatcher, builtin_registry
 
@@ -55,7 +56,7 @@ _STANDARD = {"math", "cmath", "builtins", "operator", "_operator", "functools", 
 def _is_known(value: Any) -> bool:
     """Whether a value is a function, in C or in another guise, of a package that stands for itself."""
     if isinstance(value, np.ufunc):
-        return getattr(np, value.__name__, None) is value
+        return value not in CUSTOM and getattr(np, value.__name__, None) is value
     if isinstance(value, (Function, AlsoCompiled)):
         return value.__module__ == "dualdiff" or _is_versioned(value)
     return callable(value) and hasattr(value, "__name__") and not _is_ours(value) and _is_versioned(value)
@@ -189,6 +190,12 @@ class Content:
         else:
             raise UndigestibleError(f"the class {value.__qualname__}")
 
+    def _custom_function(self, value: CustomFunction, names: frozenset[str]) -> None:
+        self._all("custom", (value.definition, *CUSTOM[value].partials))
+
+    def _custom_jvp(self, value: CustomJvp, names: frozenset[str]) -> None:
+        self._all("custom jvp", (value.definition, value.rule))
+
     def _member(self, value: enum.Enum, names: frozenset[str]) -> None:
         self._write("member", value.name)
         self.add(type(value))
@@ -246,6 +253,8 @@ def _names(code: python_types.CodeType) -> frozenset[str]:
 
 
 _KINDS: tuple[tuple[Any, Callable[[Content, Any, frozenset[str]], None]], ...] = (
+    (CustomFunction, Content._custom_function),
+    (CustomJvp, Content._custom_jvp),
     (enum.Enum, Content._member),
     (types.Type, Content._type),
     ((tuple, list), Content._sequence),
