@@ -5,13 +5,12 @@ It imports ``dual``, ``rules``, ``calls`` and, when the first loop is compiled, 
 
 from __future__ import annotations
 
-from ..rules.custom import CustomJvp
-from .registry import LOADERS, implementations
+from .registry import LOADERS
 
 
 def _load() -> None:
     from . import composed as composed
-    from . import custom as custom
+    from . import creation as creation
     from . import linalg as linalg
     from . import linear as linear
     from . import reductions as reductions
@@ -20,4 +19,3 @@ def _load() -> None:
 
 
 LOADERS.append(_load)
-CustomJvp.on_duals = staticmethod(lambda *call: implementations()[CustomJvp](*call))

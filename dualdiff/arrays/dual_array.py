@@ -30,10 +30,11 @@ from ..dual.levels import (
 )
 from ..dual.nesting import level_of, note_made
 from ..dual.number import Dual
+from ..dual.refusals import refused
 from ..rules.function import Function, KnownToNumba
 from ..rules.table import RULES
 from .methods import ArrayMethods
-from .registry import implementations
+from .registry import CREATION, implementations
 
 _BASIC = (slice, int, np.integer, type(None), type(...))
 
@@ -115,11 +116,7 @@ class DualArray(ArrayOfDuals, ArrayMethods, KnownToNumba):
             for index in np.ndindex(self.shape):
                 cells[index] = self[index]
             return cells
-        raise TypeError(
-            "a DualArray does not become a plain array: that would lose its derivatives. Use np.zeros_like(x) rather "
-            "than np.zeros(n) for an array that is to hold duals, np.stack([x, y]) rather than np.array([x, y]), "
-            "x.copy() rather than np.array(x), or x.values for the numbers alone"
-        )
+        raise refused("a DualArray", "a plain array")
 
     # --- indexing ---
 
@@ -157,6 +154,8 @@ class DualArray(ArrayOfDuals, ArrayMethods, KnownToNumba):
             np.copyto(kwargs["out"], function(*args, **{name: x for name, x in kwargs.items() if name != "out"}))
             return kwargs["out"]
         implementation = implementations().get(function)
+        if function in CREATION:
+            return CREATION[function](self, *args, **kwargs)
         if implementation is not None:
             return implementation(*args, **kwargs)
         if function in RULES:

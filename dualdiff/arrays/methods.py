@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..dual.refusals import refused
+
 _POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
 """What NumPy computes for these exponents."""
 
@@ -47,10 +49,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
     # --- conversions, which never lose a derivative silently ---
 
     def __float__(self) -> float:
-        raise TypeError(
-            "a DualArray does not become a float: that would lose its derivative. "
-            "Use np.sin(x) rather than math.sin(x), or x.values for the numbers alone"
-        )
+        raise refused("a DualArray", "a float")
 
     def __int__(self) -> int:
         raise TypeError("a DualArray does not become an int: use x.values for the numbers alone")

@@ -6,16 +6,19 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+FUNCTIONS: dict[Any, Any] = {}
 """NumPy functions on batches, by the NumPy function. What calls a ufunc of batches stands under ``np.ufunc``, what
 calls a function of ours over plain arrays under ``Function``."""
+
+CREATION: dict[Any, Callable[..., Any]] = {}
+"""What creates an array, by NumPy's function: it gets the array that the new one is to be like, then the arguments."""
 
 LOADERS: list[Callable[[], None]] = []
 """What loads the files that enter functions; the folder says it. Who imports the package does not wait for them."""
 
 
 @functools.cache
-def implementations() -> dict[Any, Callable[..., Any]]:
+def implementations() -> dict[Any, Any]:
     """``FUNCTIONS``, filled."""
     for load in LOADERS:
         load()

@@ -64,7 +64,7 @@ from numba.core.imputils import lower_constant as lower_constant  # stubs as glo
 from numba.core.types.functions import WeakType as WeakType  # a type that does not hold what it is of
 from numba.core.dispatcher import OmittedArg as OmittedArg  # a default in a call from Python
 from numba.core.registry import CPUDispatcher as CPUDispatcher  # the base class of drivers and clones
-from numba.np.ufunc.dufunc import DUFunc as DUFunc  # a @vectorize function, which is refused
+from numba.np.ufunc.dufunc import DUFunc as DUFunc  # a @vectorize function
 from numba.np.ufunc.gufunc import GUFunc as GUFunc  # a @guvectorize function, too
 
 # --- linking and keeping code ---

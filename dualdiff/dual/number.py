@@ -16,6 +16,7 @@ from ..rules.function import Function, KnownToNumba
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
 from .nesting import level_of, note_made, unlike_tangents
+from .refusals import refused
 
 # --- the number -----------------------------------------------------------------------------
 
@@ -106,11 +107,7 @@ class Dual(KnownToNumba):
         return math.trunc(self._value)
 
     def __float__(self) -> float:
-        raise TypeError(
-            "a Dual does not become a float: that would lose its derivative. "
-            "Use np.sin(x) rather than math.sin(x), np.zeros_like(x) rather than np.zeros(n) for an array "
-            "that is to hold duals, or x.value for the number alone"
-        )
+        raise refused("a Dual", "a float")
 
     def __int__(self) -> int:
         raise TypeError("a Dual does not become an int: use math.floor(x), or int(x.value) for the number alone")

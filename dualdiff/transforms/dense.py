@@ -227,6 +227,7 @@ def jvp(
             raise ValueError(
                 f"argument {i} has shape {np.shape(x)} and its tangent has shape {np.shape(v)}: they must be equal"
             )
+    f = _unvectorized(f)
     if _is_compiled(f):
         from ..compiled.transforms.dense import compiled_jvp
 
@@ -271,6 +272,15 @@ def _is_compiled(f: Any) -> bool:
     return is_compiled(f)
 
 
+def _unvectorized(f: Any) -> Any:
+    """The ``@njit`` function that does what a ``@vectorize`` function does; other functions as they are."""
+    if "numba" not in sys.modules:
+        return f
+    from ..compiled.pipeline.vectorized import as_dispatcher
+
+    return as_dispatcher(f)
+
+
 def _returning(f: Any, out_argnum: int | None, transform: str) -> Any:
     """``f``, or, if it writes its result into an argument, a function that returns it."""
     if out_argnum is None:
@@ -291,6 +301,7 @@ def _derivative(f: Any, argnum: Any, with_value: bool) -> Any:
     i = as_argnums(argnum, "argnum")
     if isinstance(i, tuple):
         raise TypeError("derivative is by one argument: use gradient or jacobian with a tuple of argnums")
+    f = _unvectorized(f)
     if _is_compiled(f):
         from ..compiled.batches.elementwise import compiled_derivative
 
@@ -302,6 +313,7 @@ def _chunked(kind: str, f: Any, argnums: Any, chunk: Any, with_value: bool) -> A
     as_callable(f, kind)
     argnums = as_argnums(argnums)
     chunk = as_chunk(chunk)
+    f = _unvectorized(f)
     if _is_compiled(f):
         from ..compiled.transforms.dense import compiled_transform
 

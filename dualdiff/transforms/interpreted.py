@@ -15,6 +15,7 @@ from ..calls.trees import as_results
 from ..dual.levels import as_dual_array, lift, plain, zeros
 from ..dual.nesting import fresh_level, level_of
 from ..dual.number import _dual
+from ..dual.refusals import objects_refused
 from .uniform import Witness
 
 DEFAULT_CHUNK = 64
@@ -294,7 +295,13 @@ def _replaced(args: Sequence[Any], indices: Sequence[int], duals: Sequence[Any])
 
 
 def _evaluated(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    y = f(*args, **kwargs)
+    try:
+        y = f(*args, **kwargs)
+    except TypeError as error:
+        # np.array([[x[0], 1.0], ...]) is NumPy's own array of objects: it never asks a Dual
+        if any(text in str(error) for text in ("dtype('O')", "input types", "_object_", "loop of ufunc")):
+            raise objects_refused(error) from error
+        raise
     if y is None:
         raise TypeError(f"{_name(f)} returned None: it must return the value to differentiate")
     return y

@@ -330,7 +330,7 @@ def test_in_place_and_out() -> None:
     assert np.greater(x, 9.0, out=flags) is flags
     assert flags.tolist() == [False, True, True]
     plain = np.ones(3)
-    with pytest.raises(TypeError, match="zeros_like"):
+    with pytest.raises(TypeError, match=r"np.array\(..., like=x\)"):
         plain += x
     with pytest.raises(ValueError, match="broadcast"):
         x += np.ones((2, 3))
@@ -537,7 +537,7 @@ def test_zero_dimensional() -> None:
 
 def test_conversions_say_what_to_write() -> None:
     x = vector()
-    with pytest.raises(TypeError, match=r"np\.sin"):
+    with pytest.raises(TypeError, match=r"a DualArray does not become a float: .* x.value"):
         float(x[:1].reshape(1))
     with pytest.raises(TypeError, match="zeros_like"):
         np.asarray(x, float)
@@ -569,7 +569,7 @@ def test_sort_in_place() -> None:
 
 def test_unsupported_ufuncs_are_named() -> None:
     x = vector()
-    with pytest.raises(TypeError, match=r"frexp.*dualdiff\.rules"):
+    with pytest.raises(TypeError, match=r"frexp.*dualdiff\.register_rule"):
         np.frexp(x)
     with pytest.raises(TypeError, match="reduceat"):
         np.add.reduceat(x, [0, 1])

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "dualdiff"
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.
 FOLDERS: dict[str, list[str]] = {
     "rules": ["function", "special", "table", "scipy_special", "custom", "chain", "array_functions"],
-    "dual": ["nesting", "other_numbers", "number", "levels", "logsumexp"],
+    "dual": ["nesting", "refusals", "other_numbers", "number", "levels", "custom", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": [
         "releasing",
@@ -58,10 +58,10 @@ FOLDERS: dict[str, list[str]] = {
         "activity",
         "new_memory",
         "typed_calls",
-        "integers",
         "preaccumulation",
-        "division",
+        "arithmetic",
         "promoting",
+        "vectorized",
         "clone",
         "diagnostics",
     ],
@@ -91,7 +91,7 @@ FOLDERS: dict[str, list[str]] = {
         "linalg",
         "reductions",
         "statistics",
-        "custom",
+        "creation",
     ],
     "transforms": ["uniform", "colouring", "interpreted", "dense", "checking", "sparse", "vmap"],
     "training": [

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload_attribute, overload_method
+from numba.extending import overload, overload_attribute, overload_method
 
 from ...generated import function_from
 from ...rules.array_functions import of_kind
 from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of_type
 from ..numba_internals import TypingError
-from .joining import elements, outputs
+from .joining import array, elements, outputs
 from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
 from .teaching import bare, common, compiled, implements, is_none
 
@@ -238,3 +238,42 @@ def view(a, dtype):
     if _number_type(dtype) != number:
         raise TypingError("the memory of duals as that of numbers")
     return lambda a, dtype: a
+
+
+# --- lists and tuples of numbers where NumPy takes anything like an array -------------------
+
+
+def _is_like(ty: Any) -> bool:
+    """Whether it is the type of a list or a tuple of numbers, perhaps duals."""
+    if not isinstance(ty, (types.BaseTuple, types.List)):
+        return False
+    return len(elements(ty)) > 0 and all(is_dual(t) or is_number(t) for t in elements(ty))
+
+
+def _teach_array_likes(function: Any, parameters: str, numbers: bool = False) -> None:
+    """Teach a function, of arrays of these names, to lists and tuples; and to numbers, as arrays of one."""
+    names = parameters.split(", ")
+
+    def decide(*argtypes: Any) -> Any:
+        likes = [_is_like(t) or (numbers and (is_dual(t) or is_number(t))) for t in argtypes]
+        others = [t for like, t in zip(likes, argtypes, strict=True) if not like]
+        known = all(isinstance(t, types.Array) or is_dual(t) or is_number(t) for t in others)
+        if not (known and any(likes) and any(level_of_type(t) for t in argtypes)):
+            return None
+        cells = [
+            name if not like else f"array({name})" if _is_like(t) else f"array(({name},))"
+            for name, t, like in zip(names, argtypes, likes, strict=True)
+        ]
+        text = f"def on_arrays({parameters}):\n    return function({', '.join(cells)})\n"
+        return function_from(text, {"function": function, "array": array})
+
+    text = f"def typed({parameters}):\n    return decide({parameters})\n"
+    overload(function, jit_options=CALLED, target="cpu")(function_from(text, {"decide": decide}))
+
+
+for _function in (np.cross, np.outer, np.kron):
+    _teach_array_likes(_function, "a, b")
+_teach_array_likes(np.convolve, "a, v")
+_teach_array_likes(np.correlate, "a, v")
+_teach_array_likes(np.interp, "x, xp, fp")
+_teach_array_likes(np.append, "arr, values", numbers=True)

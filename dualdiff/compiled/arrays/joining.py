@@ -40,6 +40,8 @@ def elements(ty: Any) -> list[types.Type]:
 
 @overload(array, jit_options={"error_model": "numpy"}, prefer_literal=False)
 def _array_in_clone(object, dtype=None):
+    if is_dual(object) and _is_float_dtype(dtype):
+        return lambda object, dtype=None: np.asarray(object)
     sequence = isinstance(object, (types.BaseTuple, types.List))
     if not (sequence and level_of_type(object) and _is_float_dtype(dtype)):
         if is_none(dtype):
@@ -73,6 +75,21 @@ def _is_float_dtype(dtype: Any) -> bool:
     if is_none(dtype):
         return True
     return isinstance(dtype, types.NumberClass) and isinstance(dtype.instance_type, types.Float)
+
+
+@implements(np.asarray)
+def _asarray(a, dtype=None):
+    """An array without axes of a number."""
+    if not (is_dual(a) and _is_float_dtype(dtype)):
+        return None
+    element = types.TypeRef(a)
+
+    def of_number(a, dtype=None):
+        out = new_array((), element)
+        out[()] = a
+        return out
+
+    return of_number
 
 
 @implements(np.linspace)

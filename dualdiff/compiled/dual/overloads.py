@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit, types
-from numba.extending import models, overload, overload_method, register_model
+from numba.extending import intrinsic, models, overload, overload_method, register_model
 
 from ...generated import for_compiled_code
 from ...rules import special
@@ -244,6 +244,24 @@ def _hash(x):
 @overload(float, jit_options=OPTIONS)
 def _float(x):
     return (lambda x: x) if is_dual(x) else None
+
+
+single = for_compiled_code("single", "x")
+"""``np.float32(x)``, which the clone of a function calls instead."""
+
+
+@intrinsic
+def _rounded(typingctx: Any, x: Any) -> Any:
+    def of_single(ty: Any) -> Any:
+        return ty.with_base(of_single(ty.base)) if is_dual(ty) else types.float32
+
+    ty = of_single(x)
+    return ty(x), lambda context, builder, sig, args: context.cast(builder, args[0], x, ty)
+
+
+@overload(single, jit_options=OPTIONS)
+def _single(x):
+    return (lambda x: _rounded(x)) if is_dual(x) else (lambda x: np.float32(x))
 
 
 def _teach_text(function: Any) -> None:

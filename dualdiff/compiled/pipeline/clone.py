@@ -15,6 +15,7 @@ from numba import types
 from ...kept import kept_by_first
 from ..arrays.joining import array
 from ..dual.freezing import is_frozen
+from ..dual.overloads import single
 from ..dual.types import DualType, ReaderType, is_dual, level_of_type
 from ..llvm.linking import LinkedCompiler, LowerForPython, LowerInlined
 from ..llvm.noting import LowerInLoop
@@ -39,11 +40,11 @@ from ..numba_internals import (
     register_pass,
 )
 from .activity import Activity
-from .division import CheckDivisions
-from .integers import IntegerFactors
+from .arithmetic import CheckDivisions, IntegerFactors
 from .new_memory import gives_new_memory
 from .preaccumulation import Preaccumulate
 from .promoting import is_unknown, joiner, lifter, may_hold_memory, promoter
+from .vectorized import vectorized
 
 REFUSALS: dict[str, type[Exception]] = {}
 """What was refused while compiled code was being compiled, by the message: Numba passes on no more than that."""
@@ -122,6 +123,9 @@ class PrepareForDuals(FunctionPass):
             _insert_after(func_ir, others, promoter(dual))
             _insert_after(func_ir, [s for s in activity.assignments if id(s) in activity.joined], joiner(dual))
             _insert_before(func_ir, activity.added(everything), lifter(dual))
+            if everything:  # records made on different ways get one type
+                records = [s.value for s in made if _is_named_tuple(activity.called(s.value))]
+                _insert_before(func_ir, records, lifter(dual), whole=True)
         func_ir._definitions = build_definitions(func_ir.blocks)
         postproc.PostProcessor(func_ir).run()
         return True
@@ -141,21 +145,27 @@ class PrepareForDuals(FunctionPass):
                     module = modules.get(source.value.name)
                     if isinstance(module, ModuleType):
                         modules[target] = found = getattr(module, source.attr, None)
-                        if isinstance(found, Dispatcher):
-                            assignment.value = ir.Global(source.attr, clone(found, compiler), source.loc)
+                        if isinstance(found, (Dispatcher, DUFunc)):
+                            assignment.value = ir.Global(source.attr, _cloned(found, compiler), source.loc)
+
+
+def _is_named_tuple(made: Any) -> bool:
+    return isinstance(made, type) and issubclass(made, tuple) and hasattr(made, "_fields")
 
 
 def _cloned(value: Any, compiler: Any) -> Any:
-    """A dispatcher's clone, also in tuples; other values as they are."""
+    """A dispatcher's clone, also in tuples, and what a vectorized function does; other values as they are."""
     if isinstance(value, Dispatcher):
         return clone(value, compiler)
+    if isinstance(value, DUFunc):
+        return vectorized(value)
     if type(value) is tuple and any(isinstance(part, (Dispatcher, tuple)) for part in value):
         return tuple(_cloned(part, compiler) for part in value)
     return value
 
 
 def _replace_numpys(func_ir: Any) -> None:
-    """Two functions of NumPy that Numba knows for its own types of numbers only."""
+    """Functions of NumPy that Numba knows for its own types of numbers only; and dtypes in words."""
     assignments = [s for block in func_ir.blocks.values() for s in block.find_insts(ir.Assign)]
     modules = {
         s.target.name for s in assignments if isinstance(s.value, (ir.Global, ir.FreeVar)) and s.value.value is np
@@ -165,8 +175,16 @@ def _replace_numpys(func_ir: Any) -> None:
         is_attribute = isinstance(s.value, ir.Expr) and s.value.op == "getattr" and s.value.value.name in modules
         if is_attribute and s.value.attr == "array":  # of a list: Numba rewrites that call by itself
             s.value = ir.Global("array", array, s.loc)
-        elif is_attribute and s.value.attr == "float64" and s.target.name in called:  # elsewhere it is a dtype
-            s.value = ir.Global("float", float, s.loc)
+        elif is_attribute and s.value.attr in _CONVERSIONS and s.target.name in called:  # elsewhere it is a dtype
+            s.value = ir.Global(s.value.attr, _CONVERSIONS[s.value.attr], s.loc)
+    dtypes = {v.name for s in assignments for name, v in getattr(s.value, "_kws", {}).get("kws", ()) if name == "dtype"}
+    for s in assignments:
+        if s.target.name in dtypes and isinstance(s.value, ir.Const) and s.value.value in _DTYPES:
+            s.value = ir.Global("dtype", _DTYPES[s.value.value], s.loc)
+
+
+_CONVERSIONS = {"float64": float, "float32": single}
+_DTYPES = {name: dtype for dtype in (np.float64, np.float32) for name in (dtype.__name__, np.dtype(dtype).str[1:])}
 
 
 def _insert_after(func_ir: Any, assignments: list[Any], function: Any, operands: Any = lambda value: []) -> None:
@@ -187,20 +205,26 @@ def _insert_after(func_ir: Any, assignments: list[Any], function: Any, operands:
         block.body = body
 
 
-def _insert_before(func_ir: Any, calls: list[Any], function: Any) -> None:
-    """In each of these calls, replace the last argument by ``function`` of it."""
+def _insert_before(func_ir: Any, calls: list[Any], function: Any, whole: bool = False) -> None:
+    """In each of these calls, replace the last argument, or the whole of them, by ``function`` of it."""
     added = set(map(id, calls))
     for block in func_ir.blocks.values():
-        body = []
+        body: list[Any] = []
+
+        def replaced(variable: Any, loc: Any, body: list[Any] = body, scope: Any = block.scope) -> Any:
+            made, maker = (ir.Var(scope, mk_unique_var(name), loc) for name in ("$lifted", "$lifter"))
+            body.append(ir.Assign(ir.Global("lift", function, loc), maker, loc))
+            body.append(ir.Assign(ir.Expr.call(maker, [variable], (), loc), made, loc))
+            return made
+
         for statement in block.body:
             call: Any = getattr(statement, "value", None)
             if id(call) in added:
                 loc = statement.loc
-                lifted = ir.Var(block.scope, mk_unique_var("$lifted"), loc)
-                lifter = ir.Var(block.scope, mk_unique_var("$lifter"), loc)
-                body.append(ir.Assign(ir.Global("lift", function, loc), lifter, loc))
-                body.append(ir.Assign(ir.Expr.call(lifter, [call.args[-1]], (), loc), lifted, loc))
-                call.args = [*call.args[:-1], lifted]
+                kept = 0 if whole else len(call.args) - 1
+                call.args = [*call.args[:kept], *(replaced(v, loc) for v in call.args[kept:])]
+                if whole:
+                    call.kws = [(name, replaced(v, loc)) for name, v in call.kws]
             body.append(statement)
         block.body = body
 
@@ -219,7 +243,7 @@ def _refuse_what_leaves(activity: Activity) -> None:
     for s in activity.assignments:
         if isinstance(s.value, ir.Expr) and s.value.op == "call" and s.target.name in activity.active:
             callee = activity.callee(s.value.func)
-            if isinstance(callee, (DUFunc, GUFunc)):
+            if isinstance(callee, GUFunc):
                 raise TypingError(f"the vectorized function {callee.__name__} of duals", loc=s.loc)
             block = activity.sources[s.value.func.name][0]
             if isinstance(block, ir.Const) and isinstance(block.value, ObjModeLiftedWith):

@@ -50,8 +50,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
     (r"objmode|[Oo]bject mode|With\b.*context", "objmode leaves compiled code: keep the computation out of it"),
     (
         r"DUFunc|GUFunc|vectorize",
-        "a @vectorize or @guvectorize function has no rule: call an @njit function of one element in a loop, or give "
-        "it partial derivatives by custom_derivative",
+        "a @guvectorize function has no rule: call an @njit function in a loop, or give it a jvp by custom_derivative",
     ),
     (
         r"ExternalFunction|CFunc|numba\.core\.(ccallback|types\.functions)|mismatch of argument types",

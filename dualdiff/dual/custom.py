@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.levels import _array, as_dual_array, operand, zeros
-from ..dual.nesting import level_of
-from ..dual.number import Dual, _dual
 from ..rules.custom import CustomJvp
-from .dual_array import DualArray
-from .registry import FUNCTIONS
+from .levels import _array, as_dual_array, operand, zeros
+from .nesting import level_of
+from .number import Dual, _dual
 
 
 def on_duals(function: CustomJvp, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any] | None:
@@ -27,7 +25,7 @@ def on_duals(function: CustomJvp, args: tuple[Any, ...], kwargs: dict[str, Any])
         raise TypeError(f"duals are passed to {name} by position: its derivative is called with them so")
     duals = [level_of(x) == level for x in args]
     for x, dual in zip(args, duals, strict=True):
-        if dual and not isinstance(x, (Dual, DualArray)):
+        if dual and not isinstance(x, (Dual, Dual._array_class)):
             raise TypeError(f"duals are passed to {name} as numbers and arrays, not in a {type(x).__name__}")
     primals = tuple(_value(x) if dual else x for x, dual in zip(args, duals, strict=True))
     lanes = {len(x._tangents) for x, dual in zip(args, duals, strict=True) if dual}
@@ -52,7 +50,7 @@ def on_duals(function: CustomJvp, args: tuple[Any, ...], kwargs: dict[str, Any])
     return (_joined(name, y, found, level),)
 
 
-FUNCTIONS[CustomJvp] = on_duals
+CustomJvp.on_duals = staticmethod(on_duals)
 
 
 def _holds_duals(x: Any) -> bool:
@@ -69,8 +67,8 @@ def _is_zero(tangent: Any) -> bool:
 
 def _zero(x: Any) -> Any:
     """The tangent of a constant."""
-    if isinstance(x, (DualArray, np.ndarray)):
-        return zeros(x.shape, x) if isinstance(x, DualArray) or x.dtype.kind == "f" else np.zeros(x.shape)
+    if isinstance(x, (Dual._array_class, np.ndarray)):
+        return zeros(x.shape, x) if isinstance(x, Dual._array_class) or x.dtype.kind == "f" else np.zeros(x.shape)
     return 0.0 if isinstance(x, (float, int, np.number, Dual)) else None
 
 
@@ -86,6 +84,6 @@ def _joined(name: str, y: Any, tangents: list[Any], level: int) -> Any:
     if shapes != {np.shape(y)}:
         raise ValueError(f"the jvp of {name} returned a value of shape {np.shape(y)} and tangents of {shapes}")
     if np.shape(y) == ():
-        numbers = tuple(dy[()] if isinstance(dy, (np.ndarray, DualArray)) else dy for dy in tangents)
-        return _dual(y[()] if isinstance(y, (np.ndarray, DualArray)) else y, numbers, level)
+        numbers = tuple(dy[()] if isinstance(dy, (np.ndarray, Dual._array_class)) else dy for dy in tangents)
+        return _dual(y[()] if isinstance(y, (np.ndarray, Dual._array_class)) else y, numbers, level)
     return _array(operand(y), np.stack([operand(dy) for dy in tangents]), level)
