@@ -330,7 +330,7 @@ def test_in_place_and_out() -> None:
     assert np.greater(x, 9.0, out=flags) is flags
     assert flags.tolist() == [False, True, True]
     plain = np.ones(3)
-    with pytest.raises(TypeError, match=r"np.array\(..., like=x\)"):
+    with pytest.raises(TypeError, match="zeros_like"):
         plain += x
     with pytest.raises(ValueError, match="broadcast"):
         x += np.ones((2, 3))
@@ -539,7 +539,7 @@ def test_conversions_say_what_to_write() -> None:
     x = vector()
     with pytest.raises(TypeError, match=r"a DualArray does not become a float: .* x.value"):
         float(x[:1].reshape(1))
-    with pytest.raises(TypeError, match="zeros_like"):
+    with pytest.raises(TypeError, match=r"np.array\(..., like=x\)"):
         np.asarray(x, float)
     assert repr(as_dual_array(np.asarray(x))) == repr(x)
     assert repr(as_dual_array(np.array([x, x]))) == repr(np.stack([x, x]))

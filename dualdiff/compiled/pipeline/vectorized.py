@@ -20,9 +20,13 @@ def as_dispatcher(function: Any) -> Any:
     return _calling(function) if isinstance(function, DUFunc) else function
 
 
+def _name(function: Any) -> str:
+    return function.__name__ if function.__name__.isidentifier() else "vectorized"  # <lambda>
+
+
 @kept_by_first
 def _calling(function: Any) -> Any:
-    name, listed = function.__name__, ", ".join(f"a{i}" for i in range(function.nin))
+    name, listed = _name(function), ", ".join(f"a{i}" for i in range(function.nin))
     text = f"def {name}({listed}):\n    return called({listed})\n"
     return njit(error_model="numpy")(function_from(text, {"called": function}))
 
@@ -34,7 +38,7 @@ def vectorized(function: Any) -> Any:
     names = [f"a{i}" for i in range(n)]
     listed = ", ".join(names)
     of_numbers = njit(error_model="numpy")(function._dispatcher.py_func)  # a ufunc divides by zero without raising
-    called = for_compiled_code(function.__name__, listed)
+    called = for_compiled_code(_name(function), listed)
     calls = function_from(f"def on_numbers({listed}):\n    return of_numbers({listed})\n", {"of_numbers": of_numbers})
 
     def typed(*argtypes: Any) -> Any:
