@@ -10,6 +10,7 @@ one level, in terms of NumPy functions, which bring it to the levels below.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,14 @@ class DualArray(ArrayOfDuals, ArrayMethods, KnownToNumba):
         if function in CREATION:
             return CREATION[function](self, *args, **kwargs)
         if implementation is not None:
-            return implementation(*args, **kwargs)
+            try:
+                return implementation(*args, **kwargs)
+            except TypeError as error:
+                unknown = re.search("unexpected keyword argument ('.+')", str(error))
+                if unknown is None:
+                    raise
+                name = f"{function.__module__}.{function.__name__}"
+                raise TypeError(f"{name} of duals does not take the argument {unknown[1]}") from None
         if function in RULES:
             return implementations()[np.ufunc](function, "__call__", *args, **kwargs)
         raise TypeError(f"{function.__module__}.{function.__name__} is not supported for duals")

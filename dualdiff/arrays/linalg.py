@@ -321,3 +321,26 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     if level_of(a) == level:
         s = _array(s, np.linalg.svd(a, compute_uv=False)._tangents, level)
     return x, residuals, rank, s
+
+
+@implements(np.linalg.tensorsolve)
+def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = operand(a), operand(b)
+    if axes is not None:
+        raise TypeError("np.linalg.tensorsolve of duals takes axes=None: transpose a before")
+    shape = a.shape[b.ndim :]
+    return np.linalg.solve(a.reshape((b.size, -1)), b.reshape(-1)).reshape(shape)
+
+
+@implements(np.linalg.tensorinv)
+def _tensorinv(a: Any, ind: int = 2) -> Any:
+    a = operand(a)
+    before, after = a.shape[:ind], a.shape[ind:]
+    return np.linalg.inv(a.reshape((int(np.prod(before)), -1))).reshape((*after, *before))
+
+
+for _name in ("outer", "vecdot"):  # NumPy 2 has them in linalg, too
+    if hasattr(np.linalg, _name):
+        implements(getattr(np.linalg, _name))(getattr(np, _name))
+if hasattr(np.linalg, "svdvals"):
+    implements(np.linalg.svdvals)(lambda x: np.linalg.svd(x, compute_uv=False))

@@ -184,8 +184,8 @@ def _copy(x: Any, order: str = "K") -> Any:
 def _copyto(target: Any, source: Any, casting: str = "same_kind", where: Any = True) -> None:
     if not isinstance(target, DualArray):
         raise TypeError(
-            "duals cannot be stored in a plain array: make it with np.zeros(n, like=x) or np.zeros_like(x), x being an array of duals, "
-            "and write y = y + x rather than y += x where y is a plain array"
+            "duals cannot be stored in a plain array: make it with np.zeros(n, like=x) or np.zeros_like(x), x being an "
+            "array of duals, and write y = y + x rather than y += x where y is a plain array"
         )
     if where is True:
         target[...] = source

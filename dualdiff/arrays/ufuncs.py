@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,8 @@ def ufunc(function: Any, method: str, *inputs: Any, out: Any = None, where: Any 
         if where is not True:
             kwargs["where"], where = where, True
         result = METHODS[function, method](*inputs, **kwargs)
+    elif method in GENERAL and function.nin == 2 and out is None and where is True:
+        return GENERAL[method](function, *inputs, **kwargs)
     else:
         raise TypeError(f"{function.__name__}.{method} is not supported for duals")
     return result if out is None and where is True else _stored(result, out, where)
@@ -194,6 +197,44 @@ def _accumulation(ufunc: Any) -> Callable[..., Any]:
 
     return accumulate
 
+
+def _folded(ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, initial: Any = None) -> Any:
+    if not isinstance(axis, int):
+        raise TypeError(f"{ufunc.__name__}.reduce of duals takes one axis")
+    x = operand(x)
+    rows = np.moveaxis(x, axis, 0)
+    start = initial if initial is not None else rows[0] if len(rows) else ufunc.identity
+    if start is None:
+        raise ValueError(f"{ufunc.__name__} has no result for no numbers")
+    total = start
+    for row in rows if initial is not None else rows[1:]:
+        total = ufunc(total, row)
+    return np.expand_dims(operand(total), axis) if keepdims else total
+
+
+def _reduced_at(ufunc: Any, x: Any, indices: Any, axis: int = 0) -> Any:
+    rows = np.moveaxis(operand(x), axis, 0)
+    bounds = [*np.asarray(indices).tolist(), len(rows)]
+    pieces = [rows[i:j] if i < j else rows[i : i + 1] for i, j in itertools.pairwise(bounds)]
+    return np.moveaxis(np.stack([operand(_folded(ufunc, piece)) for piece in pieces]), 0, axis)
+
+
+def _at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
+    """One element after the other, as NumPy: an index may stand there several times."""
+    places = np.broadcast_arrays(*(indices if isinstance(indices, tuple) else (indices,)))
+    numbers = np.broadcast_to(operand(b), (*places[0].shape, *np.shape(a)[len(places) :]))
+    for k in np.ndindex(places[0].shape):
+        place = tuple(int(p[k]) for p in places)
+        a[place] = ufunc(a[place], numbers[k])
+
+
+GENERAL: dict[str, Callable[..., Any]] = {
+    "reduce": _folded,
+    "accumulate": lambda ufunc, x, axis=0: _accumulation(ufunc)(x, axis),
+    "reduceat": _reduced_at,
+    "at": _at,
+}
+"""The methods of any ufunc of two arguments, one row after the other."""
 
 METHODS.update(
     {

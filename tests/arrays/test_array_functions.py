@@ -248,6 +248,58 @@ MATRIX: dict[str, Callable[[Any], Any]] = {
     "dsplit": lambda x: np.dsplit(x[..., None] * weights[:2], 2),
 }
 
+
+def changed(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What an array has become after a function that changes it."""
+    return lambda x: [y := x.copy(), function(y)][0]
+
+
+MATRIX |= {
+    "gradient": lambda x: np.gradient(x, axis=0),
+    "gradient, both": lambda x: np.stack(np.gradient(x, 0.5, 2.0)),
+    "gradient, uneven": lambda x: np.gradient(x, np.array([0.0, 1.0, 3.0]), axis=0),
+    "polyfit": lambda x: np.polyfit(np.arange(4.0), x[0], 2),
+    "polyfit, weighted": lambda x: np.polyfit(np.arange(4.0), x.T, 1, w=np.array([1.0, 2.0, 1.0, 0.5])),
+    "poly": lambda x: np.poly(x[0]),
+    "polyadd": lambda x: np.polyadd(x[0], x[1, :2]),
+    "polysub": lambda x: np.polysub(x[0, :2], x[1]),
+    "polymul": lambda x: np.polymul(x[0], x[1]),
+    "polyder": lambda x: np.polyder(x[0], 2),
+    "polyint": lambda x: np.polyint(x[0], 2, k=x[1, :2]),
+    "piecewise": lambda x: np.piecewise(x, [x < -0.3, x > 0.5], [lambda t: t * t, 2.0, lambda t: -t]),
+    "apply_along_axis": lambda x: np.apply_along_axis(lambda row: np.outer(row, row), 0, x),
+    "apply_along_axis, numbers": lambda x: np.apply_along_axis(lambda row: np.sum(row * row), 1, x),
+    "block": lambda x: np.block([[x, 2 * x], [x[:1], x[1:2]]]),
+    "meshgrid": lambda x: np.stack(np.meshgrid(x[0], x[1, :2])),
+    "meshgrid, ij": lambda x: np.stack(np.meshgrid(x[0], x[1, :2], indexing="ij")),
+    "insert": lambda x: np.insert(x, 1, x[0, 0] * x[1], axis=0),
+    "insert a number": lambda x: np.insert(x[0], -1, x[1, 1]),
+    "resize": lambda x: np.resize(x, (2, 9)),
+    "diagflat": lambda x: np.diagflat(x[:2, :2], 1),
+    "choose": lambda x: np.choose([0, 2, 1, 1], [x[0], x[1], x[2]]),
+    "compress": lambda x: np.compress([True, False, True], x, axis=0),
+    "put": changed(lambda y: np.put(y, [0, -1, 5], y[0, :2] * 2)),
+    "place": changed(lambda y: np.place(y, y > 0, y[1] * y[0])),
+    "putmask": changed(lambda y: np.putmask(y, y > 0, y[1] * y[0])),
+    "put_along_axis": changed(lambda y: np.put_along_axis(y, np.array([[0], [1], [3]]), y[0, 0] * y[1, 1], axis=1)),
+    "trim_zeros": lambda x: np.trim_zeros(np.concatenate([np.zeros(2), x[0], np.zeros(1)])),
+    "isin": lambda x: np.isin(np.round(x), [0.0, 1.0]),
+    "cond": lambda x: np.array([np.linalg.cond(x[:, :3] + 3 * np.eye(3)), np.linalg.cond(x[:, :3], "fro") * 0]),
+    "tensorsolve": lambda x: np.linalg.tensorsolve(x[:, :3] + 3 * np.eye(3), x[:, 3]),
+    "tensorinv": lambda x: np.linalg.tensorinv(x[:, :3] + 3 * np.eye(3), 1),
+    "at": changed(lambda y: np.add.at(y, [0, 2, 0], y[1] * y[1])),
+    "at, places": changed(lambda y: np.multiply.at(y, ([0, 0], [1, 1]), y[2, :2])),
+    "reduceat": lambda x: np.add.reduceat(x, [0, 2], axis=1),
+    "reduce of any": lambda x: np.hypot.reduce(x, axis=1) + np.subtract.reduce(x, axis=1, initial=2.0),
+    "accumulate of any": lambda x: np.subtract.accumulate(x, axis=1),
+}
+
+if hasattr(np, "cumulative_sum"):  # NumPy 2.1
+    MATRIX["cumulative_sum, cumulative_prod"] = lambda x: np.cumulative_sum(x, axis=0) * np.cumulative_prod(x, axis=1)
+    MATRIX["unstack"] = lambda x: np.unstack(x)[1]
+    MATRIX["astype"] = lambda x: np.astype(x, np.float64) * x
+if hasattr(np.linalg, "svdvals"):
+    MATRIX["svdvals"] = lambda x: np.linalg.svdvals(x)
 if hasattr(np, "matrix_transpose"):  # NumPy 2
     MATRIX["matrix_transpose"] = lambda x: np.matrix_transpose(x)
 if hasattr(np, "vecdot"):
@@ -369,8 +421,8 @@ def test_row_stack_is_vstack() -> None:
 
 def test_unsupported_function_is_named() -> None:
     x = DualArray([1.0, 2.0], [[1.0, 0.0]])
-    with pytest.raises(TypeError, match="gradient is not supported"):
-        np.gradient(x)
+    with pytest.raises(TypeError, match="packbits is not supported"):
+        np.packbits(x)
     with pytest.raises(TypeError, match="does not become int64"):
         np.sum(x, dtype=int)
 

@@ -29,7 +29,7 @@ def by_newton(a):
 
 @njit
 def record_of_a_branch(x):
-    if x[0] > 10:
+    if x[0] > 10:  # noqa: SIM108 (two statements that Numba has to unify)
         r = Result(0.0, 0.0, 1)
     else:
         r = Result(x=x[0], fun=x[0] * x[1], status=0)
