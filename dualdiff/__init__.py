@@ -68,6 +68,7 @@ from .transforms.dense import jvp as jvp
 from .transforms.dense import value_and_derivative as value_and_derivative
 from .transforms.dense import value_and_gradient as value_and_gradient
 from .transforms.dense import value_and_jacobian as value_and_jacobian
+from .transforms.implicit import implicit as implicit
 from .transforms.sparse import sparse_jacobian as sparse_jacobian
 from .transforms.sparse import sparsity as sparsity
 from .transforms.vmap import vmap as vmap
@@ -93,6 +94,7 @@ __all__ = [
     "gradient",
     "hessian",
     "hvp",
+    "implicit",
     "jacobian",
     "jvp",
     "lgamma",

@@ -89,9 +89,12 @@ def _is_ours(frame: FrameType) -> bool:
 
 def _in_scipy(module: str) -> str:
     folder = ".".join(module.split(".")[:2])
+    if folder == "scipy.optimize":
+        return (
+            f"{folder} computes with plain numbers: make the solver f = dualdiff.implicit(f, residual), and call that"
+        )
     return (
-        f"{folder} computes with plain numbers: give the call a derivative by dualdiff.custom_derivative, as the "
-        f"README shows for a solver"
+        f"{folder} computes with plain numbers: give the call a derivative by dualdiff.custom_derivative (see README)"
     )
 
 

@@ -93,7 +93,7 @@ FOLDERS: dict[str, list[str]] = {
         "statistics",
         "creation",
     ],
-    "transforms": ["uniform", "colouring", "interpreted", "dense", "checking", "sparse", "vmap"],
+    "transforms": ["uniform", "colouring", "interpreted", "dense", "checking", "implicit", "sparse", "vmap"],
     "training": [
         "checks",
         "schedules",
