@@ -39,6 +39,7 @@ zero tangent stays zero: ``rules.chain`` says why.
 
 from __future__ import annotations
 
+from . import special as special
 from .arrays.dual_array import DualArray as DualArray
 from .config import __version__ as __version__
 from .config import show_config as show_config

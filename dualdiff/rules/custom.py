@@ -29,6 +29,9 @@ class CustomFunction(Function):
     It takes numbers, arrays and duals from Python; and inside ``@njit`` code, as far as Numba compiles it.
     """
 
+    compiled: Any = None
+    """What computes the value in compiled code, if it is not the definition."""
+
     def __init__(self, definition: Callable[..., Any], nin: int) -> None:
         self.definition = definition
         name = getattr(definition, "__name__", type(definition).__name__)

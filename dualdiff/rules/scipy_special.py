@@ -31,7 +31,18 @@ def partials_of(function: np.ufunc, custom: Callable[..., Any]) -> Partials | No
 
 @functools.cache
 def _table(custom: Callable[..., Any]) -> dict[str, Partials]:
-    sp: Any = sys.modules["scipy.special"]
+    """Those of SciPy's ufuncs, of which polygamma is none: psi and its derivatives."""
+    special: Any = sys.modules["scipy.special"]
+    polygamma: Any = custom(
+        lambda n, x: special.polygamma(np.asarray(n, dtype=np.int64), x),
+        partials=(None, lambda n, x, y: polygamma(n + 1, x)),
+    )
+    return functions(custom, special, polygamma)
+
+
+@functools.cache
+def functions(custom: Callable[..., Any], sp: Any, polygamma: Callable[..., Any]) -> dict[str, Partials]:
+    """The partial derivatives by the names of the functions, made of the functions of ``sp``."""
     two_over_root_pi = 2 / np.sqrt(np.pi)
     root_two_pi = np.sqrt(2 * np.pi)
     degree = np.pi / 180
@@ -49,16 +60,11 @@ def _table(custom: Callable[..., Any]) -> dict[str, Partials]:
         return np.exp(-sp.betaln(v / 2, 0.5) - (v + 1) / 2 * np.log1p(t * t / v)) / np.sqrt(v)
 
     def trigamma(x: Any) -> Any:
-        return _polygamma(1, x)
+        return polygamma(1, x)
 
     def no_order(partial: Callable[..., Any]) -> Partials:
         return (None, partial)
 
-    # psi and its derivatives: SciPy's polygamma and zeta are no ufuncs
-    _polygamma: Any = custom(
-        lambda n, x: sp.polygamma(np.asarray(n, dtype=np.int64), x),
-        partials=(None, lambda n, x, y: _polygamma(n + 1, x)),
-    )
     # D(m) = (K(m) - E(m)) / m, which is R_D(0, 1 - m, 1) / 3 and does not cancel at 0 (DLMF 19.25.1)
     legendre_d = custom(
         lambda m: sp.elliprd(0.0, 1.0 - m, 1.0) / 3,

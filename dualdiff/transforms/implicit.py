@@ -15,8 +15,8 @@ from .dense import derivative, jacobian, jvp
 def implicit(solver: Callable[..., Any], residual: Callable[..., Any]) -> Callable[..., Any]:
     """A solver whose solutions can be differentiated by its arguments.
 
-    If residual(x, \\*args) = 0 at x = solver(\\*args), then dx = -(dr/dx)^-1 (dr/dargs) dargs: the steps of the solver do
-    not matter, and it may compute as it likes, with plain numbers.
+    If residual(x, \\*args) = 0 at x = solver(\\*args), then dx = -(dr/dx)^-1 (dr/dargs) dargs: the steps of the solver
+    do not matter, and it may compute as it likes, with plain numbers.
 
     >>> import numpy as np
     >>> from dualdiff import derivative, implicit
@@ -32,8 +32,8 @@ def implicit(solver: Callable[..., Any], residual: Callable[..., Any]) -> Callab
     Parameters
     ----------
     solver : a function of numbers and arrays that returns x, a number or an array.
-    residual : a function of x and the same arguments, which is zero at the solution, and has as many elements as x. For
-        the minimum of a loss it is the gradient of the loss: ``gradient(loss)``.
+    residual : a function of x and the same arguments, zero at the solution, with as many elements as x. For the minimum
+        of a loss it is the gradient of the loss: ``gradient(loss)``.
 
     Returns a function with the arguments of the solver. Its derivatives, of any order, are those of the exact solution,
     taken at the point that the solver gives.

@@ -114,6 +114,7 @@ FILES_ALONE = {
     "errors": "rules",
     "generated": "rules",
     "kept": "rules",
+    "special": "dual",
     "compiled.numba_internals": "compiled.llvm",
     "config": "training",
     "expression": "training",

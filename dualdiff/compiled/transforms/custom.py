@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,20 @@ def _partial(partial: Any, level: int) -> Any:
         raise TypingError(partial.message)
     if isinstance(partial, Dispatcher):
         return clone(partial) if level else partial
-    return compiled_partial(partial, level) if isinstance(partial, FunctionType) else partial
+    return compiled_partial(_closed(partial, level), level) if isinstance(partial, FunctionType) else partial
+
+
+def _closed(partial: FunctionType, level: int) -> FunctionType:
+    """A function of which those are compiled that it has from the function around it."""
+    closure = partial.__closure__ or ()
+    inner = [cell.cell_contents for cell in closure]
+    if not any(isinstance(f, FunctionType) for f in inner):
+        return partial
+    cells = tuple(
+        CellType(compiled_partial(_closed(f, level), level)) if isinstance(f, FunctionType) else cell
+        for f, cell in zip(inner, closure, strict=True)
+    )
+    return FunctionType(partial.__code__, partial.__globals__, partial.__name__, partial.__defaults__, cells)
 
 
 def _on_numbers(function: Any, definition: Any, argtypes: Sequence[Any]) -> Any:
@@ -94,7 +107,7 @@ def _teach_elementwise(function: Any) -> None:
     """Teach Numba a function with partial derivatives."""
     definition = None
     if isinstance(function, CustomFunction):
-        given = function.definition
+        given = function.definition if function.compiled is None else function.compiled
         definition = compiled_partial(given) if isinstance(given, FunctionType) else given
     n = function.nin
     scope = {"function": function, "definition": definition, "on_numbers": _on_numbers}
