@@ -27,11 +27,6 @@ _C_TYPES: dict[str, Any] = {
     "int": ctypes.c_int,
     "Py_ssize_t": ctypes.c_ssize_t,
 }
-    "double": ctypes.c_double,
-    "long": ctypes.c_long,
-    "int": ctypes.c_int,
-    "Py_ssize_t": ctypes.c_ssize_t,
-}
 _OTHER_NAMES = {"digamma": "psi", "jn": "jv"}
 _HELPERS = {"elliprd": (None, None, None)}
 """What partial derivatives are made of, beside functions that have some."""
