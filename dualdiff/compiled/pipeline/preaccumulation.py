@@ -85,6 +85,7 @@ class Preaccumulate(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
+        _drop_promotions(state)
         counts = {ty.n for ty in state.typemap.values() if is_dual(ty)}
         if not counts or (counts == {1} and not state.is_chunked):
             return False  # one tangent, mostly of 1, takes less from operation to operation
@@ -93,6 +94,19 @@ class Preaccumulate(FunctionPass):
         if any(changed):
             state.func_ir._definitions = build_definitions(state.func_ir.blocks)
         return any(changed)
+
+
+def _drop_promotions(state: Any) -> None:
+    """Drop the calls that make a container one of duals where there is none: they use operands for a second time."""
+    promoters: set[str] = set()
+    for block in state.func_ir.blocks.values():
+        for s in block.find_insts(ir.Assign):
+            if isinstance(s.value, ir.Global) and getattr(s.value.value, "is_promoter", False):
+                promoters.add(s.target.name)
+            elif isinstance(s.value, ir.Expr) and s.value.op == "call" and s.value.func.name in promoters:
+                made = s.value.args[0]
+                if state.typemap[made.name] == state.typemap[s.target.name]:  # it stays what it is
+                    s.value = made
 
 
 def _used(block: Any) -> Iterator[str]:

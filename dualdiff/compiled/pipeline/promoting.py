@@ -25,6 +25,7 @@ def promoter(dual: DualType, refuses: Any = None) -> Any:
     """
 
     promote = for_compiled_code("promote", "made, *given")
+    promote.is_promoter = True
 
     @overload(promote, jit_options=OPTIONS)
     def implementation(made, *given):
