@@ -40,7 +40,7 @@ def on_duals(function: CustomJvp, args: tuple[Any, ...], kwargs: dict[str, Any])
         if all(_is_zero(t) for t, dual in zip(tangents, duals, strict=True) if dual):
             found.append(None)  # what is exactly 0 stays 0
             continue
-        result = rule(primals, tangents, **kwargs)
+        result = _called(rule, primals, tangents, kwargs)
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"the jvp of {name} returns the value and its tangent, as a tuple of two")
         y = result[0] if y is None else y
@@ -59,6 +59,17 @@ def _holds_duals(x: Any) -> bool:
 
 def _value(x: Any) -> Any:
     return x._value if isinstance(x, Dual) else x._values
+
+
+def _called(rule: Any, primals: Any, tangents: Any, kwargs: dict[str, Any]) -> Any:
+    # a rule's own arithmetic raises nothing: it divides by zero where a slope is infinite, as NumPy's numbers may
+    with np.errstate(all="ignore"):
+        try:
+            return rule(primals, tangents, **kwargs)
+        except ZeroDivisionError:
+            if not hasattr(rule, "py_func"):
+                raise
+            return rule.py_func(primals, tangents, **kwargs)
 
 
 def _is_zero(tangent: Any) -> bool:

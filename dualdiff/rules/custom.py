@@ -78,13 +78,7 @@ class CustomJvp(KnownToNumba):
         Both are tuples with one entry for each argument. A tangent has the shape of its argument; it is zero for
         a number or an array that is constant, and None for what is neither.
         """
-        if hasattr(rule, "py_func"):
-            from numba import njit  # which is there, as this is one of its functions
-
-            # a rule's own arithmetic raises nothing: it divides by zero where a slope is infinite
-            self.rule = njit(error_model="numpy")(rule.py_func)
-        else:
-            self.rule = rule
+        self.rule = rule
         return rule
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

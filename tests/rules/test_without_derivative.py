@@ -36,6 +36,7 @@ CALLS: dict[Any, Callable[[], Any]] = {
     np.searchsorted: lambda: np.searchsorted(SORTED, ROW),
     np.digitize: lambda: np.digitize(ROW, SORTED),
     np.allclose: lambda: np.allclose(ROW, ROW),
+    np.isin: lambda: np.isin(ROW, SORTED[:2]),
     np.isclose: lambda: np.isclose(ROW, SORTED),
     np.array_equal: lambda: np.array_equal(ROW, ROW),
     np.array_equiv: lambda: np.array_equiv(ROW, ROW),

@@ -266,7 +266,8 @@ def _along_directions(function: CustomJvp, argtypes: Sequence[Any]) -> Any:
     below = any(level_of_type(t.base) for t in kinds) or any(
         level_of_type(t) for i, t in enumerate(argtypes) if i not in active
     )
-    rule = _dispatcher(function.rule, "numpy")
+    # a rule's own arithmetic raises nothing: it divides by zero where a slope is infinite
+    rule = _dispatcher(getattr(function.rule, "py_func", function.rule), "numpy")
     scope = {
         **{"rule": clone(rule) if below else rule, "dual": types.TypeRef(dual), "primal": primal, "along": along},
         **{"is_zero": is_zero, "with_zeros": with_zeros, "put_lane": put_lane, "finished": finished},
