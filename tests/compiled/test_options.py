@@ -266,10 +266,9 @@ def caught_in_a_batch(x):
         return 7.0 * x
 
 
-@njit
+@njit(boundscheck=True)
 def checked(x):
-    table = (1.0, 2.0, 3.0)
-    return x * np.array(table)[int(x)]
+    return x * np.array((1.0, 2.0, 3.0))[int(x)]
 
 
 BY_ZERO = [quotient, reciprocal_beyond_one, by_a_helper, in_a_loop, in_an_expression, of_whole_numbers]
@@ -301,6 +300,14 @@ def test_a_batch_goes_on_where_f_catches_what_it_raises() -> None:
     np.testing.assert_array_equal(vmap(caught_in_a_batch)(x), [-1, 14, 1])
     np.testing.assert_array_equal(vmap(derivative(caught_in_a_batch))(x), [-1, 7, -1])
     np.testing.assert_array_equal(derivative(caught_in_a_batch)(x), [-1, 7, -1])
+
+
+def test_a_batch_checks_the_bounds_that_f_checks() -> None:
+    x = np.array([0.5, 1.5, 2.5])
+    for call in (vmap(checked), vmap(derivative(checked)), derivative(checked)):
+        assert call(x).shape == (3,)
+        with pytest.raises(IndexError):
+            call(x + 1)
 
 
 def test_the_vectors_of_a_batch_hold_as_many_numbers_whether_it_may_divide_by_zero() -> None:

@@ -181,6 +181,20 @@ def test_a_tuple_of_arrays_and_numbers():
     np.testing.assert_allclose(predict(network, interpreted, X), predict(network, interpreted.params, X.tolist()))
 
 
+def test_functions_of_numbas_that_a_fit_has_linked_stay_what_they_are() -> None:
+    @njit(error_model="numpy")
+    def network(params, X):
+        W, v = params
+        return np.tanh(X @ W) @ v
+
+    start = (np.full((4, 3), 0.1), np.full(3, 0.1))
+    fit(network, compiled_error, start, (X, Y), Adam(0.05), 25, epochs=2)
+    matrix, vector = np.array([[2.0, 1.0], [0.5, 3.0]]), np.array([1.0, 2.0])
+    for options in ({}, {"error_model": "numpy"}):
+        product = njit(**options)(lambda a, b: a @ b)
+        np.testing.assert_array_equal(product(matrix, vector), matrix @ vector)
+
+
 def test_a_model_of_one_sample_is_trained_as_that_of_a_batch():
     @njit
     def one(w, x):

@@ -7,6 +7,7 @@ What is here gets both once, as part of the function that Python calls.
 from __future__ import annotations
 
 import builtins
+import uuid
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -68,9 +69,13 @@ class WholeLibrary(codegen.JITCodeLibrary):
         super()._optimize_final_module()
         # The name of a function holds neither the globals nor the closure it refers to: code from another process
         # may have it for another one, and the two must not meet.
-        for function in self._final_module.functions:
+        # Internal is not enough: LLVM may have other parameters for such a function, and the loader finds it by its name
+        # all the same, for code of Numba's own that has it, too.
+        mark = uuid.uuid4().hex
+        for function in list(self._final_module.functions):
             if function.linkage == Linkage.linkonce_odr and not function.name.startswith("NRT_"):
                 function.linkage = Linkage.internal
+                function.name = f"{mark}.{function.name}"
 
     def _link_in_recursive(self) -> bool:
         """Add the recursive functions, and say where they are: Numba would seek them when the code is loaded."""
