@@ -69,7 +69,7 @@ class WholeLibrary(codegen.JITCodeLibrary):
         super()._optimize_final_module()
         # The name of a function holds neither the globals nor the closure it refers to: code from another process
         # may have it for another one, and the two must not meet.
-        # Internal is not enough: LLVM may have other parameters for such a function, and the loader finds it by its name
+        # Internal is not enough: LLVM may have other parameters for such a function, and the loader finds it by name
         # all the same, for code of Numba's own that has it, too.
         mark = uuid.uuid4().hex
         for function in list(self._final_module.functions):
