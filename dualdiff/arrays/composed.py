@@ -14,10 +14,11 @@ import numpy as np
 from ..dual.levels import _array, as_dual_array, cast, made, operand, plain, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, _dual
+from ..rules import bessel
 from ..rules.array_functions import of_kind
 from .dual_array import DualArray
 from .linear import dual_array, merged_last, takes_dtype
-from .registry import implements
+from .registry import FUNCTIONS, implements
 
 
 def composed(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -109,6 +110,16 @@ def _median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.reshape(result, np.sum(plain(x), axis=axis, keepdims=True).shape) if keepdims else result
 
 
+_sum = FUNCTIONS[np.sum]
+_sum_from = _with_value_of(np.sum, lambda x, axis=None, *, initial, **options: np.sum(x, axis, **options) + initial)
+
+
+@implements(np.sum)
+def _sum_or_more(x: Any, axis: Any = None, **options: Any) -> Any:
+    """With an ``initial`` that may be dual."""
+    return (_sum_from if level_of(options.get("initial")) else _sum)(x, axis, **options)
+
+
 @implements(np.ptp)
 def _ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
@@ -154,9 +165,15 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 @composed(np.interp)
-def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Between the points as NumPy; at a point the derivative is that from the right."""
     x, xp, fp = operand(x), operand(xp), operand(fp)
+    if period is not None:
+        period = abs(period)
+        x, xp = x % period, xp % period
+        order = np.argsort(plain(xp))
+        xp = np.concatenate([xp[order[-1:]] - period, xp[order], xp[order[:1]] + period])
+        fp, left, right = fp[[order[-1], *order, order[0]]], None, None
     cell = np.searchsorted(plain(xp), plain(x), side="right") - 1
     j = np.clip(cell, 0, max(len(xp) - 2, 0))
     k = np.minimum(j + 1, len(xp) - 1)
@@ -165,6 +182,9 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> An
     if right is not None:
         outer = np.where(plain(x) > plain(xp)[-1], right, outer)
     return np.where((cell < 0) | (cell >= len(xp) - 1), outer, inside)
+
+
+composed(np.i0)(lambda x: bessel.i0(operand(x)))
 
 
 @composed(np.polyval)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual.levels import _array, aligned, made, operand, plain, top, zeros
+from ..dual.levels import _array, aligned, cast, made, operand, plain, top, zeros
 from ..dual.nesting import level_of
 from ..rules.special import cosine
 from .composed import below, composed
@@ -274,6 +274,50 @@ def _clusters(same: np.ndarray) -> list[tuple[int, int]]:
     return [(a, b) for a, b in itertools.pairwise(breaks) if b - a > 1]
 
 
+@implements(np.linalg.eig)
+def _eig(x: Any) -> Any:
+    """Of matrices whose eigenvalues are real. One that repeats has no derivative, nor has its vector: NaN."""
+    x = dual_array(x)
+    result = np.linalg.eig(x._values)
+    w, v = result
+    _only_real(np.linalg.eig, w)
+    with np.errstate(all="ignore"):
+        middle = _inverse(v) @ x._tangents @ v
+        diagonal = np.eye(w.shape[-1], dtype=bool)
+        repeated = _repeated(w)
+        lonely = np.all(~repeated | diagonal, axis=-1)
+        dw = np.where(lonely, np.diagonal(middle, axis1=-2, axis2=-1), np.nan)
+        gaps = np.where(repeated, np.nan, w[..., None, :] - w[..., :, None])
+        dv = v @ np.where(diagonal, 0.0, middle / gaps)
+        dv = dv - v * np.sum(v * dv, axis=-2, keepdims=True)  # the vectors keep their length
+    return type(result)(_array(w, dw, x._level), _array(v, dv, x._level))
+
+
+@implements(np.linalg.eigvals)
+def _eigvals(x: Any) -> Any:
+    x = dual_array(x)
+    w, _ = _eig(x)
+    return _array(np.linalg.eigvals(x._values), w._tangents, x._level)
+
+
+def _only_real(function: Callable[..., Any], numbers: Any) -> None:
+    if np.iscomplexobj(plain(numbers)):
+        raise TypeError(f"{function.__name__} of duals: the result is complex, and duals are real numbers")
+
+
+@implements(np.roots)
+def _roots(p: Any) -> Any:
+    """Real roots, by the implicit function theorem: dr = -dp(r) / p'(r)."""
+    p = dual_array(p)
+    r = np.roots(p._values)
+    _only_real(np.roots, r)
+    with np.errstate(all="ignore"):
+        change = zeros((len(p._tangents), len(r)), r)
+        for coefficient in np.moveaxis(p._tangents, -1, 0):
+            change = change * r + coefficient[:, None]
+        return _array(r, cast(change / -np.polyval(np.polyder(p._values), r), r.dtype), p._level)
+
+
 @implements(np.linalg.svd)
 def _svd(x: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Singular values that repeat, or are 0: as eigenvalues of ``eigh``; their vectors are NaN."""
@@ -300,7 +344,7 @@ def _svd(x: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
 
 
 @pushforward(np.linalg.pinv)
-def _pinv(y: Any, x: Any, dx: Any) -> Any:
+def _pinv(y: Any, x: Any, dx: Any, *cutoff: Any, **options: Any) -> Any:
     # Golub and Pereyra (1973), for a rank that does not change
     outer = _identity(x.shape[-2], x) - x @ y
     inner = _identity(x.shape[-1], x) - y @ x

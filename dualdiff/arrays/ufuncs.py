@@ -11,7 +11,7 @@ import numpy as np
 from ..dual.levels import _array, aligned, as_dual_array, cast, made, operand, plain, promoted, top, union, zeros
 from ..dual.nesting import level_of
 from ..dual.number import Dual, no_rule
-from ..rules.custom import CUSTOM, is_custom
+from ..rules.custom import CUSTOM, is_custom, parts
 from ..rules.function import Function
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import kernels
@@ -30,7 +30,8 @@ def ufunc(function: Any, method: str, *inputs: Any, out: Any = None, where: Any 
     if method == "__call__":
         if kwargs:
             raise TypeError(f"{function.__name__} of duals does not take {', '.join(kwargs)}")
-        result = elementary(function, *inputs)
+        of_objects = isinstance(function, np.ufunc) and set(function.types[0]) == {*"O->"}
+        result = (_of_python if of_objects else elementary)(function, *inputs)
     elif method == "outer":
         a, b = map(operand, inputs)
         result = function(a.reshape(a.shape + (1,) * b.ndim), b, **kwargs)
@@ -72,6 +73,9 @@ def elementary(function: Any, *inputs: Any) -> Any:
         return result if result.ndim else result[()]
     if function in COMPOSED:
         return COMPOSED[function](*inputs)
+    made_of = parts(function)
+    if made_of is not None:
+        return tuple(part(*inputs) for part in made_of)
     operands = [as_dual_array(x) for x in inputs]
     if function in FLAT:
         result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
@@ -82,6 +86,21 @@ def elementary(function: Any, *inputs: Any) -> Any:
     else:
         raise no_rule(function)
     return result if result.ndim else result[()]
+
+
+def _of_python(function: np.ufunc, *inputs: Any) -> Any:
+    """What ``np.frompyfunc`` has made of a Python function, which takes one dual after the other."""
+    results = function(*(_objects(x) for x in inputs))
+    return tuple(map(operand, results)) if function.nout > 1 else operand(results)
+
+
+def _objects(x: Any) -> Any:
+    x = operand(x)
+    x = x.astype(np.float64) if isinstance(x, DualArray) else x  # NumPy hands out Python's numbers
+    numbers = np.empty(x.shape, dtype=object)
+    for place in np.ndindex(x.shape):
+        numbers[place] = x[place]
+    return numbers
 
 
 def _apply(function: Any, path: tuple[int, ...], operands: list[Any], alone: bool) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from ..rules import chain
 from ..rules.custom import is_custom, rule_of
 from ..rules.function import Function, KnownToNumba
+from ..rules.scipy_special import ELSEWHERE
 from ..rules.table import FLAT, RULES, VALUE_ONLY
 from . import other_numbers
 from .nesting import level_of, note_made, unlike_tangents
@@ -108,6 +109,10 @@ class Dual(KnownToNumba):
 
     def __float__(self) -> float:
         raise refused("a Dual", "a float")
+
+    def as_integer_ratio(self) -> tuple[int, int]:
+        """Refused: what asks for it, as ``statistics.mean``, computes with plain numbers."""
+        raise refused("a Dual", "a ratio of integers")
 
     def __int__(self) -> int:
         raise TypeError("a Dual does not become an int: use math.floor(x), or int(x.value) for the number alone")
@@ -274,6 +279,9 @@ def scaled_dual(partial: Any, tangent: Any, product: Callable[[Any, Any], Any] =
 def no_rule(function: Any) -> TypeError:
     """The error for a function that is not in the table."""
     name = getattr(function, "__name__", repr(function))
+    if name.lstrip("_") in ELSEWHERE:
+        name = name.lstrip("_")
+        return TypeError(f"scipy.special.{name} has results that are complex: call dualdiff.special.{name}")
     return TypeError(
         f"{name} has no derivative rule: write it with functions that have one, or give it one by "
         f"dualdiff.{'register_rule' if isinstance(function, np.ufunc) else 'custom_derivative'}({name}, ...)"

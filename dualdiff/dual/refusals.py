@@ -11,12 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.scipy_special import ELSEWHERE
+
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+_LIBRARIES = ("numpy", "scipy", "statistics")
 
 # What stands in the user's line, and what to write instead; the first that is found counts.
 _ADVICE: tuple[tuple[str, str], ...] = (
     (r"\bmath\.(hypot|dist)\(", "use np.hypot(x, y) or np.linalg.norm(x - y)"),
-    (r"\b(math\.(fsum|sumprod)|statistics\.f?mean)\(|\bfsum\(", "use sum, np.sum or np.mean"),
+    (
+        r"\b(math\.(fsum|sumprod)|statistics\.\w+|fsum|fmean)\(",
+        "use sum, np.sum, np.mean or another of NumPy's functions",
+    ),
+    (r"\binitial=", "combine the dual with the result instead: np.sum(x) + start"),
+    (r"\b(?:left|right)=", "choose afterwards: np.where(x < xp[0], left, np.interp(x, xp, fp))"),
     (r"\bmath\.(\w+)\(", "use np.{0}, which takes duals"),
     (
         r"\]\s*(?:[-+*/@%]|//|\*\*)?=(?!=)",
@@ -29,6 +38,11 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"\bnp\.full\(", "use np.full(n, number, like=x), x being the argument"),
     (r"\b(?:float|np\.float64)\(", "leave the conversion out, or use x.value for the number alone"),
 )
+_SPECIAL = {name: f"call dualdiff.special.{name}" for name in ELSEWHERE}
+_SPECIAL |= {"polygamma": "call dualdiff.polygamma", "logsumexp": "call dualdiff.logsumexp"}
+_SPECIAL["softmax"] = "write np.exp(x - dualdiff.logsumexp(x, axis, keepdims=True))"
+_SPECIAL["log_softmax"] = "write x - dualdiff.logsumexp(x, axis, keepdims=True)"
+_SPECIAL["comb"] = "call scipy.special.binom"
 _OTHERWISE = (
     "keep to functions that take duals, make arrays that are to hold duals by np.zeros(n, like=x), give the function a "
     "derivative by dualdiff.custom_derivative, or use x.value for the number alone"
@@ -39,8 +53,10 @@ def refused(what: str, plain: str) -> TypeError:
     """The error for a dual, ``what``, that would have to become ``plain``, a number or an array without derivative."""
     frame: FrameType | None = sys._getframe(1)
     packages: list[str] = []
-    while frame is not None and (_package(frame) in ("numpy", "scipy") or _is_ours(frame)):
+    functions: list[str] = []
+    while frame is not None and (_package(frame) in _LIBRARIES or _is_ours(frame)):
         packages.append(frame.f_globals.get("__name__", ""))
+        functions.append(frame.f_code.co_name)
         frame = frame.f_back
     lost = f"{what} does not become {plain}: that would lose its derivative"
     if frame is None:
@@ -48,27 +64,27 @@ def refused(what: str, plain: str) -> TypeError:
     line = _line(frame.f_code.co_filename, frame.f_lineno)
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}: {line}: "
     scipy = next((name for name in packages if name.startswith("scipy.")), None)
-    return TypeError(f"{place}{lost}. {_in_scipy(scipy) if scipy else _advice(line)}")
+    return TypeError(f"{place}{lost}. {_in_scipy(scipy, functions) if scipy else _advice(line)}")
 
 
 def objects_refused(error: TypeError) -> TypeError:
     """The error where NumPy or SciPy met an array of objects, with duals in it, that it does not compute with."""
     user: Any = None
-    special = ""
+    packages: list[str] = []
+    functions: list[str] = []
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
-        if not (_package(frame) in ("numpy", "scipy") or _is_ours(frame)):
+        if _package(frame) in _LIBRARIES or _is_ours(frame):
+            packages.append(frame.f_globals.get("__name__", ""))
+            functions.append(frame.f_code.co_name)
+        else:
             user = frame.f_code.co_filename, trace.tb_lineno
-        elif not special and str(frame.f_globals.get("__name__", "")).startswith("scipy.special"):
-            special = frame.f_code.co_name
         trace = trace.tb_next
     place = "" if user is None else f"{user[0]}:{user[1]}: {_line(*user)}: "
-    if special:
-        advice = (
-            f"scipy.special.{special} computes with plain numbers: call dualdiff.{special} if there is one, or give "
-        )
-        return TypeError(f"{place}{advice}it a derivative by dualdiff.custom_derivative")
+    scipy = next((name for name in packages if name.startswith("scipy.")), None)
+    if scipy is not None:
+        return TypeError(f"{place}{_in_scipy(scipy, functions)}")
     return TypeError(
         f"{place}NumPy made an array of objects of duals, and does not compute with it here ({error}). An array of "
         f"duals is made by np.array(..., like=x), x being the argument, or by np.stack([x, y])"
@@ -87,8 +103,17 @@ def _is_ours(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_OURS)
 
 
-def _in_scipy(module: str) -> str:
+def _in_scipy(module: str, functions: list[str]) -> str:
     folder = ".".join(module.split(".")[:2])
+    if folder == "scipy.special":
+        found = next((name for name in functions if name in _SPECIAL), None)
+        if found:
+            return f"scipy.special.{found} computes with plain numbers: {_SPECIAL[found]}"
+    if folder == "scipy.stats":
+        return (
+            f"{folder} computes with plain numbers: write the density or the distribution function with the special "
+            f"functions that it is made of, as norm.cdf(x) = scipy.special.ndtr(x) (see README)"
+        )
     if folder == "scipy.optimize":
         return (
             f"{folder} computes with plain numbers: make the solver f = dualdiff.implicit(f, residual), and call that"

@@ -229,7 +229,7 @@ apart(np.prod, np.var, np.std, np.max, np.min, np.ptp, np.median, np.cumprod, co
 apart(np.amax, np.amin, compiled=NUMBA)  # it calls max and min
 apart(np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmedian, compiled=TAUGHT)
 apart(np.percentile, np.quantile, np.nanpercentile, np.nanquantile, np.cov, np.corrcoef, np.bincount, compiled=TAUGHT)
-apart(np.ediff1d, np.unwrap, np.unique, compiled=TAUGHT)
+apart(np.ediff1d, np.unwrap, np.unique, np.roots, np.linalg.eig, np.linalg.eigvals, compiled=TAUGHT)
 apart(np.sort, np.clip, np.interp, np.round, np.around, np.nan_to_num, np.linspace, np.fill_diagonal, compiled=TAUGHT)
 apart(np.divmod, np.conjugate, np.ldexp, compiled=TAUGHT)
 apart(np.average, *_known("trapezoid", "trapz"), compiled=NUMBA)
@@ -240,7 +240,7 @@ apart(np.choose, np.compress, np.put, np.place, np.putmask, np.put_along_axis, n
 apart(*_known("cumulative_sum", "cumulative_prod", "unstack", "astype"), compiled=NONE)
 apart(np.linalg.cond, np.linalg.tensorsolve, np.linalg.tensorinv, compiled=NONE)
 apart(*(getattr(np.linalg, name) for name in ("outer", "vecdot", "svdvals") if hasattr(np.linalg, name)), compiled=NONE)
-apart(np.copyto, np.polyval, np.modf, np.fix, np.histogram, compiled=NONE)
+apart(np.copyto, np.polyval, np.modf, np.fix, np.histogram, np.i0, compiled=NONE)
 apart(np.linalg.det, np.linalg.slogdet, np.linalg.inv, np.linalg.pinv, np.linalg.solve, compiled=TAUGHT)
 apart(np.linalg.eigh, np.linalg.eigvalsh, np.linalg.svd, np.linalg.qr, np.linalg.cholesky, compiled=TAUGHT)
 apart(np.linalg.norm, np.linalg.matrix_power, np.linalg.lstsq, compiled=TAUGHT)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .function import Function, KnownToNumba
-from .scipy_special import partials_of
+from .scipy_special import partials_of, parts_of
 from .table import FLAT, RULES, VALUE_ONLY, Rule, canonical
 
 Partials = Sequence[Callable[..., Any] | None]
@@ -53,6 +53,26 @@ class CustomFunction(Function):
 
     def __repr__(self) -> str:
         return f"<function {self.__module__}.{self.__name__}, with derivatives of its own>"
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+
+class Several(KnownToNumba):
+    """A ufunc of SciPy's with several results, in ``@njit`` code, too: there it is its parts, one after the other."""
+
+    def __init__(self, function: np.ufunc, parts: Sequence[CustomFunction]) -> None:
+        functools.update_wrapper(self, function, assigned=("__doc__",), updated=())
+        self.__name__ = self.__qualname__ = function.__name__
+        self.definition = function
+        self.parts = tuple(parts)
+        self.nin = function.nin
+
+    def __call__(self, *args: Any) -> Any:
+        return self.definition(*args)
+
+    def __repr__(self) -> str:
+        return f"<function dualdiff.special.{self.__name__}>"
 
     def __reduce__(self) -> str:
         return self.__qualname__
@@ -146,9 +166,9 @@ def register_rule(function: Any, *partials: Callable[..., Any] | None) -> None:
 
     >>> import scipy.special
     >>> from dualdiff import derivative, register_rule
-    >>> register_rule(scipy.special.wrightomega, lambda x, y: y / (1 + y))
-    >>> float(derivative(lambda x: scipy.special.wrightomega(x))(1.0))
-    0.5
+    >>> register_rule(scipy.special.ber, lambda x, y: scipy.special.berp(x))
+    >>> print(f"{derivative(lambda x: scipy.special.ber(x))(1.0):.12f}")
+    -0.062445752179
 
     Parameters
     ----------
@@ -182,6 +202,11 @@ def is_custom(function: Any) -> bool:
     if partials is not None:
         _enter(function, partials)
     return partials is not None
+
+
+def parts(function: Any) -> tuple[Callable[..., Any], ...] | None:
+    """The functions that a ufunc of SciPy's with several results is made of; None if it is no such ufunc."""
+    return parts_of(function, custom_derivative) if isinstance(function, np.ufunc) else None
 
 
 def _enter(function: Any, partials: Partials) -> None:

@@ -254,6 +254,8 @@ def changed(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: [y := x.copy(), function(y)][0]
 
 
+DISTINCT = np.array([[4.0, 1.0, 0.5], [0.3, 2.0, 0.2], [0.1, 0.7, -1.0]])
+
 MATRIX |= {
     "gradient": lambda x: np.gradient(x, axis=0),
     "gradient, both": lambda x: np.stack(np.gradient(x, 0.5, 2.0)),
@@ -284,6 +286,16 @@ MATRIX |= {
     "put_along_axis": changed(lambda y: np.put_along_axis(y, np.array([[0], [1], [3]]), y[0, 0] * y[1, 1], axis=1)),
     "trim_zeros": lambda x: np.trim_zeros(np.concatenate([np.zeros(2), x[0], np.zeros(1)])),
     "isin": lambda x: np.isin(np.round(x), [0.0, 1.0]),
+    "eig": lambda x: np.linalg.eig(DISTINCT + 0.1 * x[:, :3])[0],
+    "eig, vectors": lambda x: np.linalg.eig(DISTINCT + 0.1 * x[:, :3])[1],
+    "eigvals": lambda x: np.linalg.eigvals(DISTINCT + 0.1 * x[:, :3]),
+    "pinv, rcond": lambda x: np.linalg.pinv(x, rcond=1e-8),
+    "roots": lambda x: np.roots(np.stack([1.0 + 0.1 * x[0, 0], x[0, 1] - 3.0, 1.0 + x[0, 2] ** 2])),
+    "i0": lambda x: np.i0(3 * x),
+    "frompyfunc": lambda x: np.frompyfunc(lambda a: a * a if a > 0 else -a, 1, 1)(x).astype(float),
+    "frompyfunc, two": lambda x: np.frompyfunc(lambda a, b: (a * b, a), 2, 2)(x[0], x[1])[0].astype(float),
+    "interp, period": lambda x: np.interp(5 * x, [0.0, 1.5, 1.0], x[0, :3], period=2.0),
+    "sum, initial": lambda x: np.sum(x, axis=0, initial=x[0, 0] * x[1, 1]),
     "cond": lambda x: np.array([np.linalg.cond(x[:, :3] + 3 * np.eye(3)), np.linalg.cond(x[:, :3], "fro") * 0]),
     "tensorsolve": lambda x: np.linalg.tensorsolve(x[:, :3] + 3 * np.eye(3), x[:, 3]),
     "tensorinv": lambda x: np.linalg.tensorinv(x[:, :3] + 3 * np.eye(3), 1),

@@ -50,6 +50,10 @@ GROUPS = {
         "np.linalg.eigh(A @ A.T)[0]",
         "np.linalg.eigh(A @ A.T)[1]",
         "np.linalg.eigvalsh(A @ A.T)",
+        "np.linalg.eig(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)[0]",
+        "np.linalg.eig(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)[1]",
+        "np.linalg.eigvals(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)",
+        "np.roots(np.array([1.0, -90.0, 1.0]) + 0.1 * x[:3])",
         "np.linalg.svd(B, False)[0]",
         "np.linalg.svd(B, False)[1]",
         "np.linalg.svd(B, False)[2]",
@@ -69,7 +73,11 @@ def test_derivatives_are_those_interpreted_and_values_the_plain_functions_to_the
 TWICE = {
     "products": ("A @ B",),
     "equations": ("np.linalg.solve(A @ B, x[:2])", "np.linalg.det(A @ B)", "np.linalg.norm(x)"),
-    "factorisations": ("np.linalg.cholesky(A @ A.T)",),
+    "factorisations": (
+        "np.linalg.cholesky(A @ A.T)",
+        "np.linalg.eig(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)[1]",
+        "np.roots(np.array([1.0, -90.0, 1.0]) + 0.1 * x[:3])",
+    ),
 }
 
 

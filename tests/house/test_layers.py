@@ -14,7 +14,17 @@ PACKAGE = Path(__file__).parents[2] / "dualdiff"
 # From the ground up. A folder imports only from folders above it in this list, and a file only from files above it in
 # its folder's list or from such folders. The face of a folder, its __init__.py, hands its files on.
 FOLDERS: dict[str, list[str]] = {
-    "rules": ["function", "special", "table", "scipy_special", "custom", "chain", "array_functions"],
+    "rules": [
+        "function",
+        "special",
+        "table",
+        "stable",
+        "scipy_special",
+        "custom",
+        "bessel",
+        "chain",
+        "array_functions",
+    ],
     "dual": ["nesting", "refusals", "other_numbers", "number", "levels", "custom", "logsumexp"],
     "calls": ["trees", "threads", "arguments"],
     "compiled.llvm": [

@@ -9,16 +9,21 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from dualdiff import derivative, gradient, hessian, jacobian
+from dualdiff import derivative, gradient, hessian, jacobian, special
 from dualdiff.rules.custom import custom_derivative
 
 sp = pytest.importorskip("scipy.special", reason="SciPy is not there: pip install scipy")
 
-from dualdiff.rules.scipy_special import _table  # noqa: E402 (it asks for SciPy)
+from dualdiff.rules.scipy_special import _table, several  # noqa: E402 (it asks for SciPy)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
 
 TABLE = _table(custom_derivative)
+
+
+def wofz(z: Any) -> Any:
+    return mp.exp(-z * z) * mp.erfc(-1j * z)
+
 
 EXACT: dict[str, Callable[..., Any]] = {
     **{
@@ -35,6 +40,25 @@ EXACT: dict[str, Callable[..., Any]] = {
     "ndtri": lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1),
     "log_ndtr": lambda x: mp.log(mp.ncdf(x)),
     "owens_t": lambda h, a: mp.quad(lambda x: mp.exp(-h * h * (1 + x * x) / 2) / (1 + x * x), [0, a]) / (2 * mp.pi),
+    "voigt_profile": lambda x, s, g: mp.re(wofz((x + 1j * g) / (s * mp.sqrt(2)))) / (s * mp.sqrt(2 * mp.pi)),
+    "zeta": mp.zeta,
+    "_zeta": mp.zeta,
+    "zetac": lambda x: mp.zeta(x) - 1,
+    "_riemann_zeta": mp.zeta,
+    "lambertw": mp.lambertw,
+    "wrightomega": lambda x: mp.lambertw(mp.exp(x)),
+    "gdtr": lambda a, b, x: mp.gammainc(b, 0, a * x, regularized=True),
+    "fdtr": lambda n, d, x: mp.betainc(n / 2, d / 2, 0, n * x / (n * x + d), regularized=True),
+    "pdtr": lambda k, m: mp.gammainc(k + 1, m, regularized=True),
+    "pdtrc": lambda k, m: mp.gammainc(k + 1, 0, m, regularized=True),
+    "powm1": lambda x, p: x**p - 1,
+    "hyperu": mp.hyperu,
+    "struve": mp.struveh,
+    "modstruve": mp.struvel,
+    "spherical_jn": lambda n, x: mp.sqrt(mp.pi / (2 * x)) * mp.besselj(n + 0.5, x),
+    "spherical_yn": lambda n, x: mp.sqrt(mp.pi / (2 * x)) * mp.bessely(n + 0.5, x),
+    "spherical_in": lambda n, x: mp.sqrt(mp.pi / (2 * x)) * mp.besseli(n + 0.5, x),
+    "spherical_kn": lambda n, x: mp.sqrt(mp.pi / (2 * x)) * mp.besselk(n + 0.5, x),
     "gammaln": mp.loggamma,
     "loggamma": mp.loggamma,
     "psi": mp.digamma,
@@ -62,7 +86,8 @@ EXACT: dict[str, Callable[..., Any]] = {
     "boxcox": lambda x, p: (x**p - 1) / p,
     "boxcox1p": lambda x, p: ((1 + x) ** p - 1) / p,
     "inv_boxcox": lambda y, p: (p * y + 1) ** (1 / p),
-    "exprel": lambda x: mp.expm1(x) / x,
+    "inv_boxcox1p": lambda y, p: (p * y + 1) ** (1 / p) - 1,
+    "exprel": lambda x: mp.hyp1f1(1, 2, x),
     "spence": lambda x: mp.polylog(2, 1 - x),
     "cosm1": lambda x: mp.cos(x) - 1,
     "exp2": lambda x: mpf(2) ** x,
@@ -113,6 +138,7 @@ INVERSES = {"gammaincinv": "gammainc", "gammainccinv": "gammaincc", "betaincinv"
 INVERSES |= {"stdtrit": "stdtr", "chdtri": "chdtrc"}
 
 WHOLE = {name for name in TABLE if name.startswith("eval_")} | {"expn", "kn", "yn", "jn"}
+WHOLE |= {name for name in TABLE if name.startswith("spherical_")}
 """Those whose first argument is an integer."""
 
 POINTS: dict[int, list[tuple[float, ...]]] = {
@@ -130,23 +156,30 @@ def test_every_function_has_a_formula() -> None:
     assert set(TABLE) == {*EXACT, *INVERSES}
 
 
+def called(name: str) -> Any:
+    """SciPy's ufunc, which one of its functions may call inside, or what ``dualdiff.special`` has."""
+    function = getattr(sp, name, None) or getattr(sp._ufuncs, name)
+    return function if isinstance(function, np.ufunc) else getattr(special, name)
+
+
 def exact(name: str, point: tuple[Any, ...], i: int) -> tuple[float, float]:
     """The first and second derivative by argument i."""
     with mp.workdps(40):
         if name in INVERSES:
-            *fixed, p = map(mpf, point)
-            f = lambda y: EXACT[INVERSES[name]](*fixed, y)  # noqa: E731
-            y = mp.findroot(lambda y: f(y) - p, float(getattr(sp, name)(*point)))
-            slope = 1 / mp.diff(f, y)
-            return float(slope), float(-mp.diff(f, y, 2) * slope**3)
+
+            def whole(*args: Any) -> Any:
+                *fixed, p = args
+                return mp.findroot(lambda y: EXACT[INVERSES[name]](*fixed, y) - p, float(getattr(sp, name)(*point)))
+        else:
+            whole = EXACT[name]
         numbers = [mpf(x) for x in point]
-        f = lambda x: EXACT[name](*numbers[:i], x, *numbers[i + 1 :])  # noqa: E731
+        f = lambda x: whole(*numbers[:i], x, *numbers[i + 1 :])  # noqa: E731
         return tuple(float(mp.re(mp.diff(f, numbers[i], order))) for order in (1, 2))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_derivatives(name: str) -> None:
-    function = getattr(sp, name)
+    function = called(name)
     points = POINTS[function.nin]
     if name in WHOLE:
         points = [(n, *rest) for n in (0, 1, 3) for _, *rest in points]  # type: ignore[misc]
@@ -167,6 +200,73 @@ def test_derivatives(name: str) -> None:
                 assert found[1] == pytest.approx(second, rel=5e-13, abs=1e-14)
             row = np.array([point[i], point[i]])
             np.testing.assert_allclose(jacobian(f)(row), np.diag([found[0]] * 2), rtol=1e-14)
+
+
+EDGES: list[tuple[str, tuple[float, ...]]] = [
+    *((name, (x,)) for name in ("erfcx", "dawsn") for x in (0.0, 2.0, 7.0, 40.0, 1e7)),
+    *((name, (x,)) for name in ("i0e", "k0e", "i1e", "k1e") for x in (30.0, 31.0, 1e3, 1e7)),
+    *((name, (v, x)) for name in ("ive", "kve") for v in (0.5, 7.0) for x in (49.0, 1e3)),
+    *(("exprel", (x,)) for x in (-30.0, -1e-9, 0.0, 1e-3, 8.0)),
+    *(("spence", (x,)) for x in (1e-9, 0.5, 1.0, 1.0000001, 1.5, 60.0)),
+    *((name, (2.0, p)) for name in ("boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p") for p in (1e-9, 1e-3, 7.0)),
+    *((name, (m,)) for name in ("ellipk", "ellipe") for m in (-40.0, -1e-9, 0.0, 0.5, 0.999)),
+    *((name, (phi, m)) for name in ("ellipkinc", "ellipeinc") for phi in (0.5, 2.0, 12.0) for m in (0.0, 1e-9, 0.7)),
+    *(("ellipkm1", (p,)) for p in (1e-9, 0.5, 0.999)),
+    *(("log_ndtr", (x,)) for x in (-1e4, -2.5, 0.0, 8.0)),
+    *((name, (a, b)) for name in ("betaln", "poch") for a in (3.0, 1e6) for b in (1e-9, 0.5, 2.0)),
+    *((name, (a, x)) for name in ("gammainc", "gammaincc") for a in (0.01, 1.0, 40.0) for x in (1e-6, 1.5, 7.0, 40.0)),
+    *(("betainc", (a, b, x)) for a in (0.05, 1.0, 40.0) for b in (0.5, 30.0) for x in (1e-6, 0.3, 0.9)),
+    *(("stdtr", (v, t)) for v in (0.5, 12.0, 1e3) for t in (-2.5, 1e-9, 3.0)),
+    *(("voigt_profile", (x, 0.7, g)) for x in (0.3, 20.0, 1e5) for g in (0.5, 9.0)),
+    *(("zeta", (s, q)) for s in (1.001, 2.0, 30.0) for q in (0.1, 1.0, 50.0)),
+    *(("lambertw", (x,)) for x in (-0.36, -1e-9, 1e-9, 1.0, 1e9)),
+    *(("gammaln", (x,)) for x in (1e-9, 1.0, 1e9)),
+    *(("inv_boxcox", (y, 0.5)) for y in (-1e-3, 1e-3, 40.0)),
+]
+"""Where the textbook's formula cancels, or divides 0 by 0."""
+
+
+@pytest.mark.parametrize(("name", "point"), EDGES)
+def test_where_the_usual_formula_cancels(name: str, point: tuple[float, ...]) -> None:
+    for i, partial in enumerate(TABLE[name]):
+        if partial is None:
+            continue
+
+        def f(x: Any, i: int = i) -> Any:
+            return called(name)(*point[:i], x, *point[i + 1 :])
+
+        first, second = exact(name, point, i)
+        found = float(derivative(f)(point[i])), float(derivative(derivative(f))(point[i]))
+        # mpmath's differences carry about 1e-20 of a value
+        assert found[0] == pytest.approx(first, rel=3e-12, abs=1e-18)
+        assert found[1] == pytest.approx(second, rel=2e-10, abs=1e-16)
+
+
+@pytest.mark.parametrize("name", sorted(several(custom_derivative, sp)))
+def test_functions_with_several_results(name: str) -> None:
+    of_mpmath: dict[str, list[Callable[..., Any]]] = {
+        "airy": [mp.airyai, lambda x: mp.airyai(x, derivative=1), mp.airybi, lambda x: mp.airybi(x, derivative=1)],
+        "sici": [mp.si, mp.ci],
+        "shichi": [mp.shi, mp.chi],
+        "fresnel": [mp.fresnels, mp.fresnelc],
+        "ellipj": [
+            *(lambda u, k=k: mp.ellipfun(k, u, m=mpf(0.4)) for k in ("sn", "cn", "dn")),
+            lambda u: mp.asin(mp.ellipfun("sn", u, m=mpf(0.4))),
+        ],
+    }
+    for x in (0.3, 0.5, 1.4):
+        rest = (0.4,) if name == "ellipj" else ()
+        for k, exactly in enumerate(of_mpmath[name]):
+
+            def f(x: Any, k: int = k, rest: Any = rest) -> Any:
+                return getattr(sp, name)(x, *rest)[k]
+
+            with mp.workdps(40):
+                first, second = (float(mp.diff(exactly, mpf(x), order)) for order in (1, 2))
+            assert derivative(f)(x) == pytest.approx(first, rel=1e-14)
+            assert derivative(derivative(f))(x) == pytest.approx(second, rel=1e-13)
+            row = np.array([x, x])
+            np.testing.assert_allclose(jacobian(f)(row), np.diag([first] * 2), rtol=1e-14)
 
 
 def test_at_the_ends_and_far_out() -> None:

@@ -15,7 +15,20 @@ from ..dual.layout import new_array
 from ..dual.types import CALLED, DualArrayType, DualType, is_dual, is_number, level_of_type
 from ..numba_internals import TypingError
 from .joining import array, elements, outputs
-from .loops import applies, assign, copied, flat, is_dual_array, is_numeric, line, values_of, values_view
+from .loops import (
+    applies,
+    assign,
+    copied,
+    flat,
+    is_dual_array,
+    is_numeric,
+    lane_of,
+    lane_view,
+    line,
+    values_of,
+    values_view,
+)
+from .products import lanes, revalued
 from .teaching import bare, common, compiled, implements, is_none
 
 # --- functions of the table -----------------------------------------------------------------
@@ -30,6 +43,90 @@ def _teach_composed(function: Any, definition: Any) -> None:
 
 for _function, _entry in of_kind("composed").items():
     _teach_composed(_function, _entry.definition)
+
+# --- eigenvalues of any matrix, and roots of polynomials --------------------------------------
+
+
+@compiled
+def _near_another(w):
+    """Which pairs of eigenvalues are equal to rounding; of numbers."""
+    n = len(w)
+    largest = np.max(np.abs(w)) if n > 0 else 0.0
+    out = np.zeros((n, n), np.bool_)
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = i != j and abs(w[i] - w[j]) <= 8 * n * np.finfo(w.dtype).eps * largest
+    return out
+
+
+@implements(np.linalg.eig)
+def _eig(a):
+    """Real ones, as Numba's. One that repeats has no derivative, nor has its vector: NaN."""
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+
+    def factored(a):
+        w, v = np.linalg.eig(values_of(a))
+        w, v = copied(w), copied(v)
+        n = len(w)
+        duals_w, duals_v = new_array(w.shape, result), new_array(v.shape, result)
+        equal = _near_another(bare(w))
+        inverse = np.linalg.inv(v)
+        for k in range(lanes(a)):
+            middle = np.dot(np.dot(inverse, lane_of(a, k)), v)
+            slopes = copied(w)
+            for i in range(n):
+                slopes[i] = middle[i, i] * (np.nan if np.any(equal[i]) else 1.0)
+            for i in range(n):
+                for j in range(n):
+                    middle[i, j] = 0.0 if i == j else middle[i, j] * (np.nan if equal[i, j] else 1.0) / (w[j] - w[i])
+            turned = np.dot(v, middle)
+            for j in range(n):  # the vectors keep their length
+                along = np.sum(v[:, j] * turned[:, j])
+                for i in range(n):
+                    turned[i, j] -= v[i, j] * along
+            assign(lane_view(duals_w, k), slopes)
+            assign(lane_view(duals_v, k), turned)
+        return revalued(duals_w, w), revalued(duals_v, v)
+
+    return factored
+
+
+@implements(np.linalg.eigvals)
+def _eigvals(a):
+    if not is_dual_array(a):
+        return None
+    return lambda a: revalued(np.linalg.eig(a)[0], np.linalg.eigvals(values_of(a)))
+
+
+@implements(np.roots)
+def _roots(p):
+    """Real ones, as Numba's: by the implicit function theorem, dr = -dp(r) / p'(r)."""
+    if not is_dual_array(p):
+        return None
+    result = types.TypeRef(p.dtype)
+
+    def found(p):
+        x = values_of(p)
+        r = copied(np.roots(x))
+        duals = new_array(r.shape, result)
+        for k in range(lanes(p)):
+            dp = lane_of(p, k)
+            steps = copied(r)
+            for i in range(len(r)):
+                change, slope = dp[0], 0.0 * x[0]
+                value = x[0]
+                for j in range(1, len(x)):
+                    slope = slope * r[i] + value
+                    value = value * r[i] + x[j]
+                    change = change * r[i] + dp[j]
+                steps[i] = -change / slope
+            assign(lane_view(duals, k), steps)
+        return revalued(duals, r)
+
+    return found
+
 
 # --- both results of a division -------------------------------------------------------------
 

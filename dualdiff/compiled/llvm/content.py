@@ -20,7 +20,7 @@ import numpy as np
 from numba import types
 
 from ...generated import ORIGIN
-from ...rules.custom import CUSTOM, CustomFunction, CustomJvp
+from ...rules.custom import CUSTOM, CustomFunction, CustomJvp, Several
 from ...rules.function import AlsoCompiled, Function
 from ..numba_internals import Dispatcher, builtin_registry
 
@@ -193,6 +193,9 @@ class Content:
     def _custom_function(self, value: CustomFunction, names: frozenset[str]) -> None:
         self._all("custom", (value.definition, *CUSTOM[value].partials))
 
+    def _several(self, value: Several, names: frozenset[str]) -> None:
+        self._all("several", value.parts)
+
     def _custom_jvp(self, value: CustomJvp, names: frozenset[str]) -> None:
         self._all("custom jvp", (value.definition, value.rule))
 
@@ -254,6 +257,7 @@ def _names(code: python_types.CodeType) -> frozenset[str]:
 
 _KINDS: tuple[tuple[Any, Callable[[Content, Any, frozenset[str]], None]], ...] = (
     (CustomFunction, Content._custom_function),
+    (Several, Content._several),
     (CustomJvp, Content._custom_jvp),
     (enum.Enum, Content._member),
     (types.Type, Content._type),

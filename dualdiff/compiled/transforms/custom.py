@@ -13,8 +13,9 @@ from numba import njit, types
 from numba.extending import intrinsic, overload
 
 from ...generated import for_compiled_code, function_from
-from ...rules.custom import CUSTOM, ENTERED, CustomFunction, CustomJvp, Missing
+from ...rules.custom import CUSTOM, ENTERED, CustomFunction, CustomJvp, Missing, Several
 from ...rules.function import NUMBA_TYPES
+from ...rules.stable import where
 from ..arrays.loops import applies, elementwise, values_of
 from ..arrays.teaching import teach
 from ..dual.arithmetic import Lanes, tangent_of_dual, value, weighted_sum, zeros_in
@@ -103,6 +104,11 @@ def _on_numbers(function: Any, definition: Any, argtypes: Sequence[Any]) -> Any:
     return function_from(text, {**scope, "value": value, "function": function, "pushforward": _pushforward})
 
 
+@overload(where, jit_options=OPTIONS)
+def _where(condition, x, y):
+    return lambda condition, x, y: x if condition else y
+
+
 def _teach_elementwise(function: Any) -> None:
     """Teach Numba a function with partial derivatives."""
     definition = None
@@ -121,6 +127,16 @@ def _teach_elementwise(function: Any) -> None:
 
     text = f"def whole(typingctx, {_listed(n)}):\n    return on_arrays(typingctx, {_listed(n)})\n"
     teach(function, function_from(text, {"on_arrays": on_arrays}))
+
+
+def _teach_several(function: Several) -> None:
+    """Teach Numba a function with several results."""
+    listed = _listed(function.nin)
+    scope = {f"part_{k}": part for k, part in enumerate(function.parts)}
+    parts = ", ".join(f"{name}({listed})" for name in scope)
+    implementation = function_from(f"def all_parts({listed}):\n    return {parts}\n", scope)
+    text = f"def typed({listed}):\n    return implementation\n"
+    overload(function, jit_options=OPTIONS)(function_from(text, {"implementation": implementation}))
 
 
 # --- functions of arrays --------------------------------------------------------------------
@@ -320,6 +336,7 @@ def _once(teach_it: Callable[[Any], None]) -> Callable[[Any], Any]:
 
 
 NUMBA_TYPES[CustomFunction] = _once(_teach_elementwise)
+NUMBA_TYPES[Several] = _once(_teach_several)
 NUMBA_TYPES[CustomJvp] = _once(_teach_jvp)
 
 
