@@ -68,6 +68,9 @@ GROUPS = {
         "np.concatenate((A, A * 2), axis=1)",
         "np.stack((x, np.ones(6)), axis=-1)",
         "np.vstack((x, np.ones(6)))",
+        "np.trim_zeros(np.append(np.zeros(2), x))",
+        "np.full_like(np.ones(3), x[0])",
+        "np.zeros(3, x.dtype) + x[:3]",
         "np.hstack((A, A))",
         "np.column_stack((x, np.ones(6)))",
         "np.append(x, np.ones(3))",
@@ -80,6 +83,7 @@ GROUPS = {
         "A.T.ravel()",
         "np.expand_dims(x, 0)",
         "np.diag(x)",
+        "np.diag(x) @ x",
         "np.diag(A)",
         "np.roll(x, 2)",
         "np.flip(x)",
@@ -261,9 +265,16 @@ def test_a_nan_goes_through() -> None:
 
 
 def test_what_has_no_rule_does_not_compile() -> None:
-    f = njit(lambda x: np.sum(np.trim_zeros(x)))
+    f = njit(lambda x: np.sum(np.kaiser(3, x[0])))
     with pytest.raises(CompilationError):
         gradient(f)(np.ones(3))
+
+
+@pytest.mark.filterwarnings("ignore:.*row_stack:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(np, "row_stack"), reason="NumPy has no row_stack any more")
+def test_an_old_name_of_vstack() -> None:
+    f = njit(lambda x: np.row_stack((x, x * x)))
+    np.testing.assert_array_equal(jacobian(f)(np.array([3.0]))[:, 0, 0], [1.0, 6.0])
 
 
 # --- functions that are taught to compiled code alone: against differences ------------------

@@ -44,7 +44,55 @@ def _teach_composed(function: Any, definition: Any) -> None:
 for _function, _entry in of_kind("composed").items():
     _teach_composed(_function, _entry.definition)
 
-# --- eigenvalues of any matrix, and roots of polynomials --------------------------------------
+# --- powers, eigenvalues and condition of any matrix, and roots of polynomials -------------
+
+
+@implements(np.linalg.matrix_power)
+def _matrix_power(a, n):
+    if not is_dual_array(a):
+        return None
+
+    def by_squares(a, n):
+        # in the order of Numba's own, so that the values have its bits
+        x = np.linalg.inv(a) if n < 0 else copied(a)
+        n = abs(n)
+        if n == 3:
+            return np.dot(np.dot(x, x), x)
+        power = np.zeros_like(x)
+        for i in range(len(x)):
+            power[i, i] = 1.0
+        first = True
+        while n > 0:
+            if n % 2:
+                power = x if first else np.dot(power, x)
+                first = False
+            n //= 2
+            if n > 0:
+                x = np.dot(x, x)
+        return power
+
+    return by_squares
+
+
+@implements(np.linalg.cond)
+def _cond(a, p=None):
+    if not is_dual_array(a):
+        return None
+    result = types.TypeRef(a.dtype)
+    by_values = is_none(p)
+
+    def quotient(a, p=None):
+        order = 2 if by_values else p
+        if abs(order) == 2:
+            s = np.linalg.svd(a, False)[1]
+            c = s[0] / s[len(s) - 1] if order > 0 else s[len(s) - 1] / s[0]
+        else:
+            c = np.linalg.norm(a, order) * np.linalg.norm(np.linalg.inv(a), order)
+        out = new_array(1, result)
+        out[0] = c
+        return revalued(out, np.linalg.cond(values_of(a), p))[0]
+
+    return quotient
 
 
 @compiled

@@ -199,8 +199,48 @@ _teach_stack(
     lambda ndim: f"checked_axis(axis, {ndim + 1})",
 )
 _teach_stack(np.vstack, "tup", lambda ndim: "0", lambda ndim: 0 if ndim == 1 else None)
+if getattr(np, "row_stack", np.vstack) is not np.vstack:  # NumPy 2
+    _teach_stack(np.row_stack, "tup", lambda ndim: "0", lambda ndim: 0 if ndim == 1 else None)
 _teach_stack(np.hstack, "tup", lambda ndim: "0" if ndim == 1 else "1", lambda ndim: None)
 _teach_stack(np.column_stack, "tup", lambda ndim: "1", lambda ndim: 1 if ndim == 1 else None)
+
+
+def _teach_creation(function: Any, number: float | None) -> None:
+    """Teach what Numba's own functions create with the type of an array's elements, where those are duals."""
+
+    @overload(function, jit_options=OPTIONS, target="cpu")
+    def typed(shape, dtype=None):
+        if not (isinstance(dtype, types.DType) and is_dual(dtype.dtype)):
+            return None
+        element = types.TypeRef(dtype.dtype)
+
+        def created(shape, dtype=None):
+            out = new_array(shape, element)
+            if number is not None:
+                assign(out, number)
+            return out
+
+        return created
+
+
+for _function, _number in ((np.zeros, 0.0), (np.ones, 1.0), (np.empty, None)):
+    _teach_creation(_function, _number)
+
+
+@overload(np.full_like, jit_options=OPTIONS, target="cpu")
+def _full_like(arr, fill_value):
+    if not (isinstance(arr, types.Array) and is_dual(fill_value)):
+        return None
+    if not (is_dual(arr.dtype) or arr.dtype == types.float64):  # of integers it would hold integers
+        return None
+    element = types.TypeRef(fill_value)
+
+    def filled(arr, fill_value):
+        out = new_array(arr.shape, element)
+        assign(out, fill_value)
+        return out
+
+    return filled
 
 
 @implements(np.append)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ...generated import for_compiled_code
+from ...generated import for_compiled_code, function_from
 from ..dual.arithmetic import pushforward
 from ..dual.layout import new_array
 from ..dual.types import CALLED
@@ -37,25 +37,28 @@ from .teaching import bare, compiled, implements, is_none
 # --- functions of one matrix with a matrix as result ----------------------------------------
 
 
-def _teach_pushforward(function: Any, lane: Any) -> None:
-    """Teach y = f(x): ``lane(y, x, dx)`` is its tangent."""
+def _teach_pushforward(function: Any, lane: Any, option: str = "") -> None:
+    """Teach y = f(x): ``lane(y, x, dx)`` is its tangent; ``option`` is another parameter that only y depends on."""
     lane = compiled(lane)
 
-    @implements(function)
-    def typed(a):
+    def typed(a: Any) -> Any:
         if not is_dual_array(a):
             return None
         result = types.TypeRef(a.dtype)
 
-        def on_matrix(a):
+        def on_matrix(a, y):
             x = values_of(a)
-            y = function(x)
             out = new_array(y.shape, result)
             for k in range(lanes(a)):
                 assign(lane_view(out, k), lane(y, x, lane_of(a, k)))
             return revalued(out, y)
 
-        return on_matrix
+        scope = {"on_matrix": compiled(on_matrix), "function": function, "values_of": values_of}
+        passed = option.split("=")[0]
+        text = f"def on(a{option}):\n    return on_matrix(a, function(values_of(a){passed}))\n"
+        return function_from(text, scope)
+
+    implements(function)(function_from(f"def parsed(a{option}):\n    return typed(a)\n", {"typed": typed}))
 
 
 @compiled
@@ -105,7 +108,7 @@ def _pinv_lane(y, x, dx):
 
 _teach_pushforward(np.linalg.inv, _inverse_lane)
 _teach_pushforward(np.linalg.cholesky, _cholesky_lane)
-_teach_pushforward(np.linalg.pinv, _pinv_lane)
+_teach_pushforward(np.linalg.pinv, _pinv_lane, ", rcond=1e-15")
 
 
 @compiled
@@ -471,30 +474,3 @@ def _lstsq(a, b, rcond=-1.0):
         return x, revalued(residuals, total_y), rank, singular(a, s)
 
     return fitted
-
-
-@implements(np.linalg.matrix_power)
-def _matrix_power(a, n):
-    if not is_dual_array(a):
-        return None
-
-    def by_squares(a, n):
-        # in the order of Numba's own, so that the values have its bits
-        x = np.linalg.inv(a) if n < 0 else copied(a)
-        n = abs(n)
-        if n == 3:
-            return np.dot(np.dot(x, x), x)
-        power = np.zeros_like(x)
-        for i in range(len(x)):
-            power[i, i] = 1.0
-        first = True
-        while n > 0:
-            if n % 2:
-                power = x if first else np.dot(power, x)
-                first = False
-            n //= 2
-            if n > 0:
-                x = np.dot(x, x)
-        return power
-
-    return by_squares

@@ -230,3 +230,21 @@ def _repeat(a, repeats):
     if not is_dual_array(a):
         return None
     return lambda a, repeats: flat(copied(a))[np.repeat(np.arange(a.size), repeats)]
+
+
+@implements(np.trim_zeros)
+def _trim_zeros(filt, trim="fb"):
+    if not is_dual_array(filt):
+        return None
+
+    def trimmed(filt, trim="fb"):
+        start, stop = 0, len(filt)
+        if "f" in trim or "F" in trim:
+            while start < stop and filt[start] == 0.0:
+                start += 1
+        if "b" in trim or "B" in trim:
+            while stop > start and filt[stop - 1] == 0.0:
+                stop -= 1
+        return filt[start:stop]
+
+    return trimmed
