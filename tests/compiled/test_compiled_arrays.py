@@ -69,7 +69,7 @@ GROUPS = {
         "np.stack((x, np.ones(6)), axis=-1)",
         "np.vstack((x, np.ones(6)))",
         "np.trim_zeros(np.append(np.zeros(2), x))",
-        "np.full_like(np.ones(3), x[0])",
+        "np.full_like(x, x[0])",
         "np.zeros(3, x.dtype) + x[:3]",
         "np.hstack((A, A))",
         "np.column_stack((x, np.ones(6)))",
@@ -268,6 +268,14 @@ def test_what_has_no_rule_does_not_compile() -> None:
     f = njit(lambda x: np.sum(np.kaiser(3, x[0])))
     with pytest.raises(CompilationError):
         gradient(f)(np.ones(3))
+
+
+def test_a_new_array_like_one_of_numbers_holds_what_fills_it() -> None:
+    f = njit(lambda x: np.full_like(np.ones(3), x[0] ** 2))
+    np.testing.assert_array_equal(jacobian(f)(np.array([3.0])), [[6.0]] * 3)
+    g = njit(lambda x: np.full_like(np.ones(3, np.int64), x[0] ** 2) * x[0])
+    with pytest.raises(CompilationError):  # integers, which plain g cuts off
+        jacobian(g)(np.array([3.0]))
 
 
 @pytest.mark.filterwarnings("ignore:.*row_stack:DeprecationWarning")

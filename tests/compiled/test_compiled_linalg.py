@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from dualdiff import CompilationError, gradient, hessian, jacobian
+from dualdiff import gradient, hessian, jacobian
 
 from ..helpers.compiled_cases import assert_both_orders_are_quotients_of_differences, first_outcomes, second_outcomes
 
