@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numba import literal_unroll, njit
+
+from dualdiff import derivative, gradient, hessian, jacobian, jvp, vmap
 
 from ..helpers.squares import (
     ORDER,
@@ -450,3 +454,105 @@ def order_stays_integers(x):
 @pytest.mark.parametrize("name", SQUARES)
 def test_existing_code_is_differentiated_as_it_stands(name: str) -> None:
     assert_squares(SQUARES[name])
+
+
+# --- arrays that f works in, given as arguments ------------------------------------------------
+
+
+@njit
+def recursion(p, x, s, start):
+    """As packages write it: the result is an array of the caller's."""
+    s[0] = start
+    for t in range(1, len(x)):
+        s[t] = p[0] + p[1] * x[t - 1] ** 2 + p[2] * s[t - 1]
+    return s
+
+
+@njit
+def through_a_helper(p, work):
+    fill(work, p)
+    return np.sum(work * work)
+
+
+@njit
+def fill(work, p):
+    for i in range(len(work)):
+        work[i] += p[i % 2] ** (i + 1)
+
+
+RECURSION = (np.array([0.1, 0.2, 0.7]), np.array([1.0, -2.0, 0.5, 3.0]))
+
+
+def in_new_memory(p: Any, x: Any, s: Any, start: Any) -> Any:
+    rows = [start + 0 * p[0]]
+    for t in range(1, len(x)):
+        rows.append(p[0] + p[1] * x[t - 1] ** 2 + p[2] * rows[-1])
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("argnum", [0, 1, 3])
+def test_duals_written_to_an_argument_that_is_returned(argnum: int) -> None:
+    s = np.full(4, 9.0)
+    args = (*RECURSION, s, 0.4)
+    transform = derivative if argnum == 3 else jacobian
+    expected = transform(in_new_memory, argnum)(*args)
+    np.testing.assert_allclose(transform(recursion, argnum)(*args), expected, rtol=1e-15)
+    np.testing.assert_array_equal(s, 9.0)  # the caller's array is left alone
+
+
+def test_every_pass_sees_what_the_caller_has_left_in_it() -> None:
+    p, work = np.array([0.5, 2.0]), np.array([1.0, 2.0, 3.0])
+    plain = lambda p: np.sum((work + np.stack([p[0], p[1] ** 2, p[0] ** 3])) ** 2)  # noqa: E731
+    for chunk in (1, 2, 16, None):
+        np.testing.assert_allclose(gradient(through_a_helper, chunk=chunk)(p, work), gradient(plain)(p), rtol=1e-15)
+    np.testing.assert_allclose(hessian(through_a_helper)(p, work), hessian(plain)(p), rtol=1e-14)
+    rows = np.stack([p, 2 * p, 3 * p])
+    batch = vmap(gradient(through_a_helper), in_axes=(0, None))(rows, work)
+    np.testing.assert_allclose(batch, [gradient(plain)(row) for row in rows], rtol=1e-15)
+    value, slope = jvp(through_a_helper, (p, work), (np.ones(2), np.zeros(3)))
+    assert value == through_a_helper(p, work.copy())
+    assert slope == pytest.approx(gradient(plain)(p).sum(), rel=1e-15)
+    np.testing.assert_array_equal(work, [1.0, 2.0, 3.0])
+
+
+@njit
+def writes_floats(x, a, b):
+    a[0] = 5.0
+    return np.sum(x) * b[0]
+
+
+@njit
+def writes_duals(x, a, b):
+    a[0] = 5.0 * x[0]
+    return np.sum(x) * b[0]
+
+
+@njit
+def only_reads(x, a, b):
+    return np.sum(x * a * b)
+
+
+@pytest.mark.parametrize("f", [writes_floats, writes_duals])
+def test_arguments_that_share_memory_are_refused_where_one_is_written_to(f: Any) -> None:
+    x, a = np.array([1.0, 2.0]), np.ones(3)
+    expected = [1.0, 1.0]
+    np.testing.assert_array_equal(gradient(f)(x, a[:1], a[1:]), expected)  # neighbours do not
+    rows = np.ones((4, 2))
+    calls = [
+        lambda: gradient(f)(x, a, a),
+        lambda: gradient(f)(x, x, np.ones(2)),
+        lambda: gradient(f)(x, a[:2], a[1:]),
+        lambda: jvp(f, (x, a, a), (x, a, a)),
+        lambda: vmap(f, in_axes=(0, None, None))(rows, a, a),
+        lambda: vmap(gradient(f), in_axes=(0, None, None))(rows, a, a),
+        lambda: vmap(gradient(f))(rows, rows, rows),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="two of the arguments share memory, and the function writes"):
+            call()
+
+
+def test_arguments_that_are_only_read_may_share_memory() -> None:
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(gradient(only_reads)(x, x, x), x * x)
+    assert jvp(only_reads, (x, x, x), (x, x, x))[1] == pytest.approx(3 * np.sum(x**3))

@@ -79,8 +79,8 @@ def guvectorized(x: Any) -> Any:
     return out[0]
 
 
-def eigenvalues(x: Any) -> Any:
-    return np.linalg.eig(np.outer(x, x))[0][0]  # fails
+def window(x: Any) -> Any:
+    return np.sum(np.kaiser(5, x[0]))  # fails
 
 
 def complex_number(x: Any) -> Any:
@@ -153,8 +153,8 @@ def integers(x: Any) -> Any:
     return cells[0] * x[0]
 
 
-def norms_of_a_matrix(x: Any) -> Any:
-    return np.linalg.cond(np.outer(x, x))  # fails
+def several_arrays(x: Any) -> Any:
+    return np.broadcast_arrays(x, np.ones(2))[0].sum()  # fails
 
 
 def derivative_made_inside(x: Any) -> Any:
@@ -170,7 +170,7 @@ CASES = {
     typed_dict: "array, a tuple or a list literal",
     jitclass_attribute: "jitclass",
     guvectorized: "call an @njit function in a loop",
-    eigenvalues: "loops",
+    window: "loops",
     complex_number: "real and imaginary parts",
     string: "strings",
     fourier: "arithmetic",
@@ -184,7 +184,7 @@ CASES = {
     set_of_numbers: "array, a tuple or a list literal",
     global_array: "arrays made in the function",
     integers: "one of floats",
-    norms_of_a_matrix: "loops",
+    several_arrays: "loops",
     derivative_made_inside: "made outside of it",
     counts: "no derivative here",
 }
@@ -212,18 +212,18 @@ def test_the_line_is_the_one_in_the_function_that_is_called() -> None:
         gradient(njit(lambda x: append(x) * 2.0))(X)
     with pytest.raises(dualdiff.CompilationError, match=r"self.a = a.*\n.*jitclass"):
         gradient(njit(jitclass_constructor))(X)
-    with pytest.raises(dualdiff.CompilationError, match=r"np.linalg.cond.*\n.*loops"):
-        jacobian(gradient(njit(norms_of_a_matrix)))(X)
+    with pytest.raises(dualdiff.CompilationError, match=r"np.broadcast_arrays.*\n.*loops"):
+        jacobian(gradient(njit(several_arrays)))(X)
 
 
-def test_writing_a_dual_into_an_array_that_came_in() -> None:
+def test_writing_a_dual_into_a_list_that_came_in() -> None:
     @njit
     def f(x: Any, out: Any) -> Any:
         out[0] = x[0] * 2.0
         return out[0]
 
-    with pytest.raises(dualdiff.CompilationError, match=r"written into the argument out.*\n.*out_argnum"):
-        gradient(f)(X, np.zeros(2))
+    with pytest.raises(dualdiff.CompilationError, match=r"out\[0\] = x\[0\]"):
+        gradient(f)(X, List([0.0, 0.0]))
 
 
 def test_a_failure_leaves_no_trace() -> None:

@@ -48,6 +48,7 @@ from numba import types
 from ...calls.trees import flat, mapped
 from ...generated import function_from
 from ..arrays.joining import ndim_of, outputs
+from ..arrays.loops import overlap
 from ..dual.elements import base_type, put_flat
 from ..dual.freezing import HOLDERS, frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
@@ -72,6 +73,7 @@ HELPERS = {
     "put_flat": put_flat,
     "frozen": frozen,
     "own": own,
+    "overlap": overlap,
     **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
     "collect_number": collecting.collect_number,
 }
@@ -413,6 +415,7 @@ class ArraySamples:
             "o0 = 0",
             *sizes,
             "for i in range(n):",
+            *(f"    {line}" for line in self._checks()),
             *(f"    {made[j] if not self.given.frozen or j in readers else f'revalue(x{j}, {x[j]})'}" for j in arrays),
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
             *(f"        {made[j]}" for j in buffers if not self.given.frozen),
@@ -435,6 +438,10 @@ class ArraySamples:
         lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in buffers if self.given.frozen]
         lines += [f"    bad |= any_nan(row(r{r}, i))" for r, (_, j) in collected if j in numbers]
         return [*lines, "return bad, -1, shapes"]
+
+    def _checks(self) -> list[str]:
+        samples = [self._sample(i) for i in range(len(self.arguments))]
+        return self.given.checks(samples, [a.type for a in self.arguments])
 
     def _like(self) -> str:
         """A lifted argument, of the kind of all."""
@@ -478,6 +485,8 @@ class Calls:
         batched = next(i for i, argument in enumerate(self.arguments) if argument.batched)
         found = f"({''.join(shape + ', ' for shape in shapes)})"
         check = [f"    if {found} != shapes:", f"        return False, i, {found}"] if shapes else []
-        lines = [f"for i in range(len(a{batched})):", f"    y = g({', '.join(cells)})", *check, *puts]
+        apart = self.given.checks(samples, [a.type for a in self.arguments]) if self.given else []
+        lines = [f"for i in range(len(a{batched})):", *(f"    {line}" for line in apart)]
+        lines += [f"    y = g({', '.join(cells)})", *check, *puts]
         text = _over_samples(len(self.arguments), len(parts), [*lines, "return False, -1, shapes"])
         return Loop(text, {"g": self.g}, mapped(tree, iter(outputs)), tuple(ndims))

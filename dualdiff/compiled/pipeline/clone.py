@@ -229,12 +229,15 @@ def _insert_before(func_ir: Any, calls: list[Any], function: Any, whole: bool = 
         block.body = body
 
 
+DUALS_INTO_FLOATS = "a dual is written into the argument"
+
+
 def _refuse_writes_into_floats(func_ir: Any, activity: Activity, argtypes: Any) -> None:
     for i in activity.stored_arguments:
         known = i in activity.places and isinstance(argtypes[i], types.Array)
         if known and isinstance(argtypes[i].dtype, types.Float):
             name = func_ir.arg_names[i]
-            message = f"a dual is written into the argument {name}, an array of floats"
+            message = f"{DUALS_INTO_FLOATS} {name}, an array of floats"
             raise TypingError(message, loc=activity.places[i])
 
 

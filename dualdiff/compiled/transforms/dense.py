@@ -14,9 +14,10 @@ from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ...kept import kept_by_first
+from ..dual.freezing import frozen_type
 from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
 from ..numba_internals import NumbaError, OmittedArg, TypingError
-from ..pipeline.clone import CloneCompiler, InlinedCloneCompiler, clone
+from ..pipeline.clone import DUALS_INTO_FLOATS, CloneCompiler, InlinedCloneCompiler, clone
 from ..pipeline.cost import is_bounds_checked, is_costly, is_recursive
 from ..pipeline.diagnostics import readable
 from ..pipeline.mutation import only_reads_numbers
@@ -75,6 +76,7 @@ class CompiledTransform(Driver):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self.clone = _clone_of(f)
         self._given: dict[Any, Given] = {}
+        self._copied = False  # whether the clone copies the arrays that f is not differentiated by
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -189,14 +191,31 @@ class CompiledTransform(Driver):
 
     def _first_given(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Given:
         read = tuple(i for i in self._only_read if isinstance(argtypes[i], types.Array))
-        ways = [Given(readers, frozen) for readers in ([read, ()] if read else [()]) for frozen in (True, False)]
-        for way in ways[:-1]:
+        ways = [Given(r, frozen, self._copied) for r in ([read, ()] if read else [()]) for frozen in (True, False)]
+        told = ""
+        for way in ways:
             try:
                 compile_clone(self.clone, self._lifted(argtypes, n, strict, way), self.__name__)
-            except (TypeError, ValueError, NumbaError):
+            except (TypeError, ValueError, NumbaError) as error:
+                told = str(error)
                 continue  # f writes to an argument, or an index is an array, or the next ways fail, too, and tell why
             return way
+        if DUALS_INTO_FLOATS in told and self._works_in_place(argtypes):
+            return self._first_given(argtypes, n, strict)
         return ways[-1]
+
+    def _works_in_place(self, argtypes: Sequence[types.Type]) -> bool:
+        """Let f write duals to copies of its other arrays, made in the clone; false if it has some already."""
+        places = tuple(
+            i - self.leading
+            for i, t in enumerate(argtypes)
+            if isinstance(t, types.Array) and i >= self.leading and i not in self.indices
+        )
+        if not places or self._starred or self._copied:
+            return False
+        self._copied = True
+        self.clone = _clone_of(with_copies(self._f, places))
+        return True
 
     @functools.cached_property
     def _only_read(self) -> list[int]:
@@ -228,16 +247,29 @@ class CompiledJvp(Driver):
         return self._f, "jvp"
 
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
-        return Text(argtypes, (), False, 1, strict).jvp()
+        return Text(argtypes, (), False, 1, strict).jvp(self._writes(argtypes, strict))
+
+    def _writes(self, argtypes: Sequence[types.Type], strict: bool) -> bool:
+        """Whether f may write to an argument, if it has several that can be written to."""
+        lifted = self._lifted(argtypes, strict)
+        if sum(isinstance(t, types.Array) for t in lifted) < 2:
+            return False
+        try:
+            compile_clone(self.clone, list(map(frozen_type, lifted)), self._f.__name__)
+        except (TypeError, ValueError, NumbaError):
+            return True
+        return False
+
+    def _lifted(self, argtypes: Sequence[types.Type], strict: bool) -> list[types.Type]:
+        all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
+        pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
+        return [seeding.lifted_along_type(x, v, all_arguments, strict) for x, v in pairs]
 
     def prepared(self, values: list[Any]) -> list[Any]:
         return values  # jvp has checked them
 
     def check(self, argtypes: Sequence[types.Type], wide: bool) -> None:
-        all_arguments = types.BaseTuple.from_types([t for t in argtypes if not isinstance(t, types.Dispatcher)])
-        strict = is_strict(argtypes)
-        pairs = zip(argtypes[: self._n], argtypes[self._n :], strict=True)
-        lifted = [seeding.lifted_along_type(x, v, all_arguments, strict) for x, v in pairs]
+        lifted = self._lifted(argtypes, is_strict(argtypes))
         check_result("jvp", self._f.__name__, compile_clone(self.clone, lifted, self._f.__name__))
 
 
@@ -295,13 +327,27 @@ def type_of_jvp(_: Any) -> StubType:
 @kept_by_first
 def returning(f: Any, out: int) -> Any:
     """An ``@njit`` function that returns what ``f`` writes into its argument number ``out``."""
-    signature = inspect.signature(f.py_func)
-    names = list(signature.parameters)
+    names = list(inspect.signature(f.py_func).parameters)
     if not -len(names) <= out < len(names):
         raise ValueError(f"{f.__name__} has {len(names)} arguments, so out_argnum cannot be {out}")
-    listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in signature.parameters.values())
-    passed = ", ".join("_result" if i == out % len(names) else name for i, name in enumerate(names))
-    text = f"def entry({listed}):\n    _result = {names[out]}.copy()\n    _f({passed})\n    return _result\n"
-    entry: Any = functools.update_wrapper(function_from(text, {"_f": f}), f.py_func, updated=())
+    return _entry_with_copies(f, (out % len(names),), "    _f({passed})\n    return {copies}\n")
+
+
+@kept_by_first
+def with_copies(f: Any, places: tuple[int, ...]) -> Any:
+    """An ``@njit`` function that is ``f`` on copies of these arguments, which are arrays."""
+    return _entry_with_copies(f, places, "    return _f({passed})\n")
+
+
+def _entry_with_copies(f: Any, places: tuple[int, ...], body: str) -> Any:
+    parameters = inspect.signature(f.py_func).parameters
+    names = list(parameters)
+    listed = ", ".join(str(p.replace(default=p.empty, annotation=p.empty)) for p in parameters.values())
+    passed = ", ".join(f"_copy_{i}" if i in places else name for i, name in enumerate(names))
+    made = "".join(f"    _copy_{i} = {names[i]}.copy()\n" for i in places)
+    text = body.format(passed=passed, copies=", ".join(f"_copy_{i}" for i in places))
+    entry: Any = functools.update_wrapper(
+        function_from(f"def entry({listed}):\n{made}{text}", {"_f": f}), f.py_func, updated=()
+    )
     entry.__defaults__ = f.py_func.__defaults__
     return njit(entry)

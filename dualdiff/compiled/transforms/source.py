@@ -30,11 +30,13 @@ tangents per pass; where a tangent was NaN, ``again``, the strict driver, gives 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from numba import types
 
 from ..arrays.joining import outputs
+from ..arrays.loops import overlap
 from ..dual import elements, freezing
 from ..dual.types import level_of_type
 from . import collecting, seeding
@@ -45,6 +47,7 @@ HELPERS = {
     "frozen": freezing.frozen,
     "own": freezing.own,
     "outputs": outputs,
+    "overlap": overlap,
     "reader": reader,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
@@ -75,6 +78,13 @@ class Given:
 
     readers: tuple[int, ...] = ()
     frozen: bool = True
+    copied: bool = False  # whether it makes copies, to write duals to
+
+    def checks(self, names: Sequence[str], argtypes: Sequence[types.Type]) -> list[str]:
+        """Lines that raise where one argument shares memory with another, and f may write to it: it gets copies."""
+        if self.frozen and not self.copied:
+            return []
+        return checks_of_overlap(names, argtypes)
 
     def text(self, name: str, ty: types.Type) -> str:
         """The text for an argument that it is not differentiated by."""
@@ -85,6 +95,14 @@ class Given:
     def type(self, ty: types.Type) -> types.Type:
         """The type of that."""
         return freezing.frozen_type(ty) if self.frozen else freezing.own_type(ty)
+
+
+def checks_of_overlap(names: Sequence[str], argtypes: Sequence[types.Type]) -> list[str]:
+    """Lines that raise where arrays among the arguments share memory."""
+    arrays = [name for name, t in zip(names, argtypes, strict=True) if isinstance(t, types.Array)]
+    message = "two of the arguments share memory, and the function writes to arguments: pass a copy of one of them"
+    pairs = [f"if overlap({a}, {b}):" for a, b in itertools.combinations(arrays, 2)]
+    return [line for pair in pairs for line in (pair, f"    raise ValueError({message!r})")]
 
 
 class Text:
@@ -168,6 +186,7 @@ class Text:
             again += f" or o{len(k)} > {self.reach}"
         hand_over = [f"if o{len(k)} > {self.short}:", f"    return long({', '.join(self.names)})"]
         return self.function(
+            *self.given.checks(self.names, self.argtypes),
             "o0 = 0",
             *(f"o{i + 1} = o{i} + size({self.x[i]})" for i in k),
             *(hand_over if self.short is not None else []),
@@ -189,6 +208,7 @@ class Text:
         colours, weights, ends, targets, sources, rows, out = self.names[:7]
         x = self.x[0]
         return self.function(
+            *self.given.checks(self.names[7:], self.argtypes[7:]),
             f"if {x}.size != {colours}.size:",
             f"    raise ValueError('the pattern does not fit the input: columns, elements:', {colours}.size, {x}.size)",
             f"x0 = room({x}, {self.level}, {self.n}, {int(self.strict)})",
@@ -211,6 +231,7 @@ class Text:
     def derivative(self, with_value: bool) -> str:
         """derivative by one number."""
         return self.function(
+            *self.given.checks(self.names, self.argtypes),
             f"x0 = {self.lift(self.x[0])}",
             f"y = {self.call(['seed(x0, 0)'])}",
             *self.result("value_of(y, x0)", "tangent_of(y, x0)", with_value),
@@ -230,7 +251,7 @@ class Text:
             *self.result(f"values.reshape({x}.shape)", f"derivatives.reshape({x}.shape)", with_value, again),
         )
 
-    def jvp(self) -> str:
+    def jvp(self, writes: bool) -> str:
         """jvp: the first half of the arguments are primals, the second their tangents."""
         n = len(self.names) // 2
         lifted = [
@@ -238,6 +259,7 @@ class Text:
             for x, v in zip(self.names[:n], self.names[n:], strict=True)
         ]
         return self.function(
+            *(checks_of_overlap(self.names[:n], self.argtypes[:n]) if writes else []),
             self.all_arguments,
             f"x0 = {lifted[0]}",
             f"y = f({', '.join(['x0', *lifted[1:]])})",
