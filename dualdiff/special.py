@@ -22,16 +22,11 @@ import numpy as np
 
 from .generated import function_from
 from .rules import stable
+from .rules.c_functions import C_TYPES, address_of_capsule, name_of_capsule
 from .rules.custom import Several, custom_derivative
 from .rules.scipy_special import definitions, functions, several
 from .rules.table import polygamma
 
-_C_TYPES: dict[str, Any] = {
-    "double": ctypes.c_double,
-    "long": ctypes.c_long,
-    "int": ctypes.c_int,
-    "Py_ssize_t": ctypes.c_ssize_t,
-}
 _OTHER_NAMES = {"digamma": "psi", "jn": "jv"}
 _COMPILED = {"zeta": stable.zeta, "lambertw": stable.lambertw}
 """What SciPy offers to compiled code only for complex numbers, or not at all."""
@@ -75,13 +70,13 @@ def _c_function(name: str) -> Any:
     """The function of real numbers that SciPy offers to compiled code; None if there is none."""
     found = {}
     for kinds, options, address in _offered(name, "double"):
-        if all(kind in _C_TYPES for kind in kinds):
+        if all(kind in C_TYPES for kind in kinds):
             found[kinds] = options, address
     if not found:
         return None
     kinds = min(found, key=lambda kinds: sum(kind != "double" for kind in kinds))
     options, address = found[kinds]
-    types = [_C_TYPES[kind] for kind in kinds]
+    types = [C_TYPES[kind] for kind in kinds]
     if not options:
         return ctypes.CFUNCTYPE(ctypes.c_double, *types)(address)
     # Cython hands on optional arguments by an address, which is null where there are none
@@ -110,13 +105,7 @@ def _offered(name: str, returned: str) -> Iterator[tuple[tuple[str, ...], bool, 
 
     for key, capsule in offered.__pyx_capi__.items():
         if re.fullmatch(rf"(__pyx_fuse(_\d+)+)?{_OTHER_NAMES.get(name, name)}", key):
-            text = _name_of(capsule)
+            text = name_of_capsule(capsule)
             signature = _SIGNATURE.match(text.decode())
             if signature and signature[1] == returned:
-                yield tuple(signature[2].split(", ")), signature[3] is not None, _address_of(capsule, text)
-
-
-_name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
-_address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi)
-)
+                yield tuple(signature[2].split(", ")), signature[3] is not None, address_of_capsule(capsule, text)

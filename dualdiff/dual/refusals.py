@@ -67,7 +67,7 @@ def refused(what: str, plain: str) -> TypeError:
     return TypeError(f"{place}{lost}. {_in_scipy(scipy, functions) if scipy else _advice(line)}")
 
 
-def objects_refused(error: TypeError) -> TypeError:
+def objects_refused(error: Exception) -> TypeError:
     """The error where NumPy or SciPy met an array of objects, with duals in it, that it does not compute with."""
     user: Any = None
     packages: list[str] = []

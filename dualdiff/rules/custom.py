@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .c_functions import callable_of, number_of_arguments
 from .function import Function, KnownToNumba
 from .scipy_special import partials_of, parts_of
 from .table import FLAT, RULES, VALUE_ONLY, Rule, canonical
@@ -34,7 +35,7 @@ class CustomFunction(Function):
 
     def __init__(self, definition: Callable[..., Any], nin: int) -> None:
         self.definition = definition
-        name = getattr(definition, "__name__", type(definition).__name__)
+        name = getattr(definition, "__name__", repr(definition))
         functools.update_wrapper(self, definition, updated=())
         self.__name__ = self.__qualname__ = name
         self.nin = nin
@@ -139,7 +140,8 @@ def custom_derivative(function: Any = None, *, partials: Partials | None = None)
 
     Parameters
     ----------
-    function : a Python function, an ``@njit`` function, a function of ctypes or cffi, or a ufunc of another package.
+    function : a Python function, an ``@njit`` function, a function of ctypes or cffi, a ``scipy.LowLevelCallable``, or
+        a ufunc of another package.
         A Python function of the first kind is called with whole arrays, as a ufunc is; the others number by number.
     partials : functions of the arguments and the result, each written in arithmetic and functions that have
         derivatives themselves: the second derivative is the derivative of the partials.
@@ -151,6 +153,7 @@ def custom_derivative(function: Any = None, *, partials: Partials | None = None)
     """
     if function is None:
         return functools.partial(custom_derivative, partials=partials)
+    function = callable_of(function)
     if not callable(function):
         raise TypeError(f"custom_derivative expects a function, not {type(function).__name__}")
     if partials is None:
@@ -217,14 +220,12 @@ def _enter(function: Any, partials: Partials) -> None:
 
 
 def _check_number(function: Any, partials: Partials) -> None:
-    wanted = getattr(function, "nin", None)
-    if wanted is None and not getattr(function, "argtypes", None):
+    wanted = getattr(function, "nin", None) or number_of_arguments(function)
+    if wanted is None:
         try:
             wanted = len(inspect.signature(function).parameters)
         except (TypeError, ValueError):  # it does not tell
             return
-    elif wanted is None:
-        wanted = len(function.argtypes)
     if wanted != len(partials):
         raise ValueError(
             f"{getattr(function, '__name__', function)} takes {wanted} arguments, {len(partials)} partial derivatives "

@@ -248,11 +248,19 @@ def _passes(
         for start in range(0, max(n, 1), chunk):
             lanes = min(chunk, n - start)
             duals = [_lifted(x, seeds, level) for x, seeds in zip(xs, _seeds(xs, start, lanes), strict=True)]
-            y = _batch(_evaluated(f, _replaced(args, indices, duals), kwargs), f)
+            result = _evaluated(f, _replaced(args, indices, duals), kwargs)
+            if kind == "gradient" and isinstance(result, (tuple, dict)):
+                raise ValueError(
+                    f"gradient expects that {_name(f)} returns a number, not a {type(result).__name__} of "
+                    f"{len(result)}: return the number alone, or take jacobian({_name(f)}) if all of it is to be "
+                    f"differentiated"
+                )
+            y = _batch(result, f)
             if kind == "gradient" and np.shape(y) != ():
+                only = np.shape(y) == (1,) and n == 1
                 raise ValueError(
                     f"gradient expects that {_name(f)} returns a number, not an array of shape {np.shape(y)}: "
-                    f"perhaps you want jacobian({_name(f)})"
+                    f"perhaps you want {'x[0] in it' if only else f'jacobian({_name(f)})'}"
                 )
             if start == 0:
                 value = _value(y, level)
@@ -297,9 +305,18 @@ def _replaced(args: Sequence[Any], indices: Sequence[int], duals: Sequence[Any])
 def _evaluated(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     try:
         y = f(*args, **kwargs)
+    except SystemError as error:
+        # C code that has gone on after a dual refused to become a float: what it refused with says more
+        if isinstance(error.__cause__, TypeError):
+            raise error.__cause__ from None
+        raise
     except TypeError as error:
         # np.array([[x[0], 1.0], ...]) is NumPy's own array of objects: it never asks a Dual
         if any(text in str(error) for text in ("dtype('O')", "input types", "_object_", "loop of ufunc")):
+            raise objects_refused(error) from error
+        raise
+    except Exception as error:
+        if type(error).__module__ == "_minpack":  # of SciPy's, in place of what f's result refused with
             raise objects_refused(error) from error
         raise
     if y is None:

@@ -20,6 +20,7 @@ FOLDERS: dict[str, list[str]] = {
         "table",
         "stable",
         "scipy_special",
+        "c_functions",
         "custom",
         "bessel",
         "chain",

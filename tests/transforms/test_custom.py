@@ -23,6 +23,7 @@ from dualdiff import (
     jvp,
     register_rule,
     sparse_jacobian,
+    special,
     vmap,
 )
 
@@ -255,3 +256,40 @@ def test_the_check_tells_what_is_wrong() -> None:
         check_derivative(wrong, np.array([math.pi / 2, 0.7]), 2)
     with pytest.raises(TypeError, match="check_derivative expects a float"):
         check_derivative(power, 2, 3)
+
+
+def by_bell(x: Any, y: Any) -> Any:
+    return 2 / np.sqrt(np.pi) * np.exp(-x * x)
+
+
+def test_a_function_of_cffi() -> None:
+    cffi = pytest.importorskip("cffi", reason="cffi is not there: pip install cffi")
+    ffi = cffi.FFI()
+    ffi.cdef("double erf(double); double pow(double, double);")
+    library = ffi.dlopen(None)
+    f = custom_derivative(library.erf, partials=[by_bell])
+    g = njit(lambda x: x * f(x))
+    first, second = (float(mp.diff(lambda x: x * mp.erf(x), 0.5, n)) for n in (1, 2))
+    for h in (lambda x: x * f(x), g):
+        assert derivative(h)(0.5) == pytest.approx(first, rel=1e-15)
+        assert derivative(derivative(h))(0.5) == pytest.approx(second, rel=1e-14)
+    np.testing.assert_array_equal(f(np.array([0.1, 0.5])), [math.erf(0.1), math.erf(0.5)])
+    with pytest.raises(ValueError, match="takes 2 arguments, 1 partial derivatives were given"):
+        custom_derivative(library.pow, partials=[by_bell])
+
+
+def test_low_level_callables_of_scipys() -> None:
+    scipy = pytest.importorskip("scipy", reason="SciPy is not there: pip install scipy")
+    import scipy.special.cython_special as offered
+
+    erf = ctypes.CDLL(None).erf
+    erf.restype, erf.argtypes = ctypes.c_double, [ctypes.c_double]
+    f = custom_derivative(scipy.LowLevelCallable(erf), partials=[by_bell])
+    assert derivative(njit(lambda x: f(x)))(0.5) == pytest.approx(by_bell(0.5, None), rel=1e-15)
+    j0 = custom_derivative(scipy.LowLevelCallable.from_cython(offered, "j0"), partials=[lambda x, y: -special.j1(x)])
+    for h in (lambda x: j0(x), njit(lambda x: j0(x))):
+        assert derivative(h)(0.5) == pytest.approx(float(-mp.besselj(1, 0.5)), rel=1e-15)
+    airy = next(name for name in offered.__pyx_capi__ if name.endswith("1airy"))
+    of_pointers = scipy.LowLevelCallable.from_cython(offered, airy)
+    with pytest.raises(TypeError, match="a C function of real numbers is wanted, not void"):
+        custom_derivative(of_pointers, partials=[by_bell])
