@@ -105,3 +105,23 @@ def test_a_vectorized_function_divides_by_zero_as_ufuncs_do() -> None:
     f = njit(lambda x: reciprocal(x))
     assert f(0.0) == np.inf
     assert derivative(f)(0.0) == -np.inf
+
+
+ATOMS = np.array([(1.0, 4.0), (2.0, 5.0), (3.0, 6.0)], dtype=[("mass", np.float64), ("charge", np.float64)])
+
+
+@njit
+def of_records(x, atoms):
+    total = 0.0
+    for i in range(len(atoms)):
+        total += x[0] * atoms[i].mass + x[1] * atoms[i].charge ** 2
+    return total + np.sum(x[0] * atoms["mass"])
+
+
+def test_structured_arrays_as_arguments() -> None:
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(gradient(of_records)(x, ATOMS), [12.0, 77.0])
+    found = vmap(gradient(of_records), in_axes=(0, None))(np.stack([x, x]), ATOMS)
+    np.testing.assert_array_equal(found, [[12.0, 77.0]] * 2)
+    one = njit(lambda x, atoms: x * x * atoms[1].charge)
+    np.testing.assert_array_equal(vmap(derivative(one), in_axes=(0, None))(x, ATOMS), [10.0, 20.0])

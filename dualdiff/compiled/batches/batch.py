@@ -272,11 +272,11 @@ class Batch:
             return None  # no loop that can stop is vectorised
         looped = clone(f, LoopCloneCompiler)
         *lanes, n = lanes_of(arguments)
-        lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
         try:
+            lifted = [a.lifted(1, n, lane, strict) for a, lane in zip(arguments, lanes, strict=True)]
             y = compile_clone(looped, folded(looped, lifted), f.__name__)
             check_result("vmap" if kind == "value" else kind, f.__name__, y)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, NumbaError):
             if any(a.is_row or a.holds_arrays for a in arguments):
                 return None  # f wants more of it than its elements, or writes to it
             raise
