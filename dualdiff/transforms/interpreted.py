@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,14 +52,21 @@ def interpreted_transform(
         args, xs = _checked(f, args, kwargs, indices)
         if not isinstance(argnums, tuple) and np.ndim(xs[0]) == 0:
             raise ValueError(f"{kind} expects an array, not a number: perhaps you want derivative({_name(f)})")
-        value, columns = _passes(kind, f, args, kwargs, indices, xs, chunk or DEFAULT_CHUNK)
+        value, columns, form = _passes(kind, f, args, kwargs, indices, xs, chunk or DEFAULT_CHUNK)
         sizes = np.cumsum([np.size(x) for x in xs])[:-1]
-        shape = np.shape(value)
-        blocks = [
-            _as_dtype(_number_or_array(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x))), x)
-            for block, x in zip(np.split(columns, sizes), xs, strict=True)
-        ]
-        result = tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
+
+        def derivatives(columns: Any, shape: tuple[int, ...]) -> Any:
+            blocks = [
+                _as_dtype(_number_or_array(np.moveaxis(block, 0, -1).reshape(shape + np.shape(x))), x)
+                for block, x in zip(np.split(columns, sizes), xs, strict=True)
+            ]
+            return tuple(blocks) if isinstance(argnums, tuple) else blocks[0]
+
+        if form is None:
+            result = derivatives(columns, np.shape(value))
+        else:
+            result = _in_form(form, columns.T, lambda rows, shape: derivatives(rows.T, shape))
+            value = _in_form(form, as_dual_array(value), lambda part, shape: _number_or_array(part.reshape(shape)))
         return (value, result) if with_value else result
 
     transform: Any = functools.update_wrapper(transformed, f, updated=())
@@ -110,7 +118,13 @@ def interpreted_entries(f: Any, i: int, lanes: int) -> Callable[..., Any]:
                 here = colours == np.arange(p * lanes, (p + 1) * lanes)[:, np.newaxis]
                 seeds = np.where(here, weights, 0.0).astype(_dtype(x)).reshape((lanes, *np.shape(x)))
                 duals = _lifted(x, seeds, level)
-                y = _batch(_evaluated(f, _replaced(args, (i,), [duals]), kwargs), f)
+                y = _evaluated(f, _replaced(args, (i,), [duals]), kwargs)
+                if _form_of(y) is not None:
+                    raise ValueError(
+                        f"sparse_jacobian expects that {_name(f)} returns one array, not a {type(y).__name__} of "
+                        f"{len(y)} of different shapes"
+                    )
+                y = _batch(y, f)
                 if np.ndim(y) == 0:
                     raise ValueError(
                         f"sparse_jacobian expects that {_name(f)} returns an array, not a number: "
@@ -237,8 +251,11 @@ def _passes(
     indices: Sequence[int],
     xs: Sequence[Any],
     chunk: int,
-) -> tuple[Any, Any]:
-    """The value of f, and its derivatives by all elements of ``xs``, along the first axis."""
+) -> tuple[Any, Any, Any]:
+    """The value of f, its derivatives by all elements of ``xs``, along the first axis, and the form of its result.
+
+    The form is None for an array; of tuples and dicts of several the parts come one after the other, in one axis.
+    """
     n = sum(np.size(x) for x in xs)
     if kind == "jacobian" and getattr(f, "is_gradient", False):
         check_memory(n * n * 8, f"Hessian by {n} parameters")
@@ -255,7 +272,8 @@ def _passes(
                     f"{len(result)}: return the number alone, or take jacobian({_name(f)}) if all of it is to be "
                     f"differentiated"
                 )
-            y = _batch(result, f)
+            form = _form_of(result)
+            y = _batch(result, f) if form is None else _end_to_end(result, f)
             if kind == "gradient" and np.shape(y) != ():
                 only = np.shape(y) == (1,) and n == 1
                 raise ValueError(
@@ -270,7 +288,48 @@ def _passes(
                     f"{_name(f)} returned shape {np.shape(value)} in the first pass and {np.shape(y)} in a later one"
                 )
             columns.append(_tangents(y, level, lanes))
-    return value, np.concatenate(columns)
+    return value, np.concatenate(columns), form
+
+
+def _form_of(y: Any) -> Any:
+    """The shapes in the places of the parts of a result; None if it is, or makes, one array."""
+    return None if _shape_of(y) is not None else _structured(y, lambda part: Shape(np.shape(part)))
+
+
+class Shape(NamedTuple):
+    """The shape of a part of a result."""
+
+    of: tuple[int, ...]
+
+
+def _shape_of(y: Any) -> tuple[int, ...] | None:
+    """The shape of the array that a result makes; None if it makes none."""
+    if isinstance(y, dict):
+        return None
+    if not isinstance(y, (tuple, list)):
+        return np.shape(y)
+    inner = set(map(_shape_of, y)) or {()}
+    first = inner.pop()
+    return None if inner or first is None else (len(y), *first)
+
+
+def _end_to_end(y: Any, f: Any) -> Any:
+    parts: list[Any] = []
+    _structured(y, lambda part: parts.append(_batch(part, f).reshape(-1)))
+    return np.concatenate(parts)
+
+
+def _in_form(form: Any, rows: Any, made: Callable[[Any, tuple[int, ...]], Any]) -> Any:
+    """The structure of a result, with what is ``made`` of the rows of each part in its place."""
+    at = 0
+
+    def taken(shape: Shape) -> Any:
+        nonlocal at
+        size = math.prod(shape.of)
+        at += size
+        return made(rows[at - size : at], shape.of)
+
+    return _structured(form, taken, Shape)
 
 
 def _seeds(xs: Sequence[Any], start: int, lanes: int) -> Iterator[Any]:
@@ -380,15 +439,15 @@ def _batches(y: Any, f: Any) -> Any:
     return _structured(y, lambda part: _batch(part, f))
 
 
-def _structured(y: Any, read: Callable[[Any], Any]) -> Any:
-    """``read`` applied to every number and array in the result of f."""
-    if isinstance(y, tuple):
-        cells = [_structured(cell, read) for cell in y]
+def _structured(y: Any, read: Callable[[Any], Any], leaf: type | tuple[()] = ()) -> Any:
+    """``read`` applied to every number and array in the result of f, or to every ``leaf``."""
+    if isinstance(y, tuple) and not isinstance(y, leaf):
+        cells = [_structured(cell, read, leaf) for cell in y]
         return type(y)(*cells) if hasattr(y, "_fields") else tuple(cells)
     if isinstance(y, list):
-        return [_structured(cell, read) for cell in y]
+        return [_structured(cell, read, leaf) for cell in y]
     if isinstance(y, dict):
-        return {key: _structured(cell, read) for key, cell in y.items()}
+        return {key: _structured(cell, read, leaf) for key, cell in y.items()}
     return read(y)
 
 

@@ -55,6 +55,7 @@ from ..dual.types import is_dual, is_number
 from ..llvm.noting import divided_by_zero
 from ..llvm.vectorising import STRIDE
 from ..transforms import collecting, seeding
+from ..transforms.driver import are_several
 from ..transforms.readers import reader
 from ..transforms.source import Given
 from . import samples
@@ -365,6 +366,7 @@ class ArraySamples:
         self.strict = strict
         self.indices = indices
         self.given = given
+        self.several = kind == "jacobian" and are_several(y)
 
     def written(self, single: bool, with_value: bool) -> Loop:
         by = [self.arguments[i].type for i in self.indices]
@@ -372,17 +374,22 @@ class ArraySamples:
         parts = self._parts_of_y()
         arrays = [part for part in parts if ndim_of(part.type)]
         whole = [(("result", arrays.index(part)),) if part in arrays else () for part in parts]
-        value = Output(_as_float(_number_type(number_type(self.y), 1)), whole[0])
+        values = tuple(Output(_as_float(_number_type(number_type(self.y), 1)), w) for w in whole)
         rows = tuple(tuple(Output(base_type(x), w + s) for x, s in zip(by, of_x, strict=True)) for w in whole)
-        derivative = rows[0][0] if single else rows if self.kind == "hessian" else rows[0]
+        by_part: Any = tuple(row[0] for row in rows) if single and self.kind != "hessian" else rows
+        derivative = by_part if self.several or self.kind == "hessian" else by_part[0]
+        value = values if self.several else values[0]
         tree = (value, derivative) if with_value else derivative
-        text = _over_samples(len(self.arguments), len(list(flat(tree))), self._lines(parts, int(with_value)))
+        first = len(list(flat(value))) if with_value else 0
+        text = _over_samples(len(self.arguments), len(list(flat(tree))), self._lines(parts, first))
         return Loop(text, {"f": self.f}, tree, tuple(ndim for part in arrays if (ndim := ndim_of(part.type))))
 
     def _parts_of_y(self) -> list[Part]:
-        """What has derivatives of its own: the gradients of a Hessian, or the whole result."""
+        """What has derivatives of its own: the gradients of a Hessian, each of several results, or the whole result."""
         if self.kind == "hessian":
             return [Part(f"y[{p}]", t) for p, t in enumerate(self.y.types)]
+        if self.several:
+            return [Part(f"outputs(y[{p}])", t) for p, t in enumerate(self.y.types)]
         return [Part("y", self.y)]
 
     def _lines(self, parts: Sequence[Part], first: int) -> list[str]:
@@ -398,7 +405,8 @@ class ArraySamples:
         how = f"1, {self.n}, {int(self.strict)}"
         made = {j: f"x{j} = lift_here({x[j]}, {how}, b{j})" for j in buffers}
         made.update((j, f"x{j} = reader({x[j]}, {how})") for j in readers)
-        cells = [self.given.text(self._sample(i), a.type) for i, a in enumerate(self.arguments)]
+        given = [self._sample(i) for i in range(len(self.arguments))]
+        cells = [self.given.text(sample, a.type) for sample, a in zip(given, self.arguments, strict=True)]
         for j, i in zip(k, self.indices, strict=True):
             number = f"x{j}" if j in readers else f"lift({x[j]}, {how})"
             buffer = f"frozen(x{j})" if self.given.frozen else f"x{j}"
@@ -415,7 +423,7 @@ class ArraySamples:
             "o0 = 0",
             *sizes,
             "for i in range(n):",
-            *(f"    {line}" for line in self._checks()),
+            *(f"    {line}" for line in self.given.checks(given, [a.type for a in self.arguments])),
             *(f"    {made[j] if not self.given.frozen or j in readers else f'revalue(x{j}, {x[j]})'}" for j in arrays),
             f"    for start in range(0, o{len(k)} or 1, {self.n}):",
             *(f"        {made[j]}" for j in buffers if not self.given.frozen),
@@ -426,7 +434,9 @@ class ArraySamples:
         if shapes:
             lines += [f"        if start == 0 and ({shapes}) != shapes:", f"            return bad, i, ({shapes})"]
         if first:
-            lines += ["        if start == 0:", f"            put(r0, i, y, {self._like()})"]
+            lines += ["        if start == 0:"]
+            values = [part.text for part in parts] if self.several else ["y"]
+            lines += [f"            put(r{r}, i, {value}, {self._like()})" for r, value in enumerate(values)]
         collected = list(enumerate(itertools.product(parts, k), first))
         for r, (part, j) in collected:
             kind = "jacobian" if ndim_of(part.type) else "gradient"
@@ -438,10 +448,6 @@ class ArraySamples:
         lines += [f"    seed(x{j}, start + {self.n} - o{j})" for j in buffers if self.given.frozen]
         lines += [f"    bad |= any_nan(row(r{r}, i))" for r, (_, j) in collected if j in numbers]
         return [*lines, "return bad, -1, shapes"]
-
-    def _checks(self) -> list[str]:
-        samples = [self._sample(i) for i in range(len(self.arguments))]
-        return self.given.checks(samples, [a.type for a in self.arguments])
 
     def _like(self) -> str:
         """A lifted argument, of the kind of all."""

@@ -22,7 +22,7 @@ from ..pipeline.cost import is_bounds_checked, is_costly, is_recursive
 from ..pipeline.diagnostics import readable
 from ..pipeline.mutation import only_reads_numbers
 from . import seeding
-from .driver import Driver, Stub, StubType, check_result, compile_clone, is_strict
+from .driver import Driver, Stub, StubType, are_several, check_result, compile_clone, is_strict
 from .source import Given, Text
 
 DEFAULT_LANES = 16
@@ -76,6 +76,7 @@ class CompiledTransform(Driver):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
         self.clone = _clone_of(f)
         self._given: dict[Any, Given] = {}
+        self._named: type | None = None  # of f's result, if it is a named tuple whose parts make no array
         self._copied = False  # whether the clone copies the arrays that f is not differentiated by
         super().__init__(self._entry(parameters))
 
@@ -118,7 +119,13 @@ class CompiledTransform(Driver):
     def passes(self, text: Text) -> str:
         """The text of passes over the arguments."""
         single = not isinstance(self._argnums, tuple)
-        return text.chunked(self.kind, single, self._with_value)
+        y = self.result_type(text.argtypes, text.n, text.strict) if self.kind == "jacobian" else None
+        several = y if y is not None and are_several(y) else None
+        self._named = getattr(several, "instance_class", None)
+        return text.chunked(self.kind, single, self._with_value, several=several)
+
+    def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
+        return {} if self._named is None else {"named_tuple": self._named}
 
     @functools.cached_property
     def _reach(self) -> int | None:

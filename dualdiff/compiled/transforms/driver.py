@@ -188,14 +188,15 @@ class Driver(CPUDispatcher):
         self, argtypes: Sequence[types.Type], again: Any = None, wide: bool | None = None, key: str = ""
     ) -> Any:
         """The driver for these types; strict, unless told what gives the answer where speculation fails."""
+        text = self.text(argtypes, again is None, wide)
         scope = {"f": self.clone, "again": again, "key": key, "long": self._long, **self.scope(argtypes, again is None)}
-        return function_from(self.text(argtypes, again is None, wide), {**HELPERS, **scope})
+        return function_from(text, {**HELPERS, **scope})
 
     def _written_wide(self, argtypes: Sequence[types.Type]) -> Any:
         return self._written(argtypes, self._again, wide=True)
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
-        """What else the text refers to."""
+        """What else the text refers to, which has been written."""
         return {}
 
     def typeof_pyval(self, val: Any) -> types.Type:
@@ -314,15 +315,20 @@ def check_result(kind: str, name: str, result: types.Type) -> None:
         raise ValueError(
             f"gradient expects that {name} returns a number, not {described(result)}: perhaps you want jacobian({name})"
         )
-    if kind == "jacobian" and ndim_of(result) is None:
+    if kind == "jacobian" and ndim_of(result) is None and not are_several(result):
         raise ValueError(
-            f"jacobian expects that {name} returns an array, a number, or tuples or lists that make an array, "
+            f"jacobian expects that {name} returns an array, a number, a tuple of them, or lists that make an array, "
             f"not {described(result)}"
         )
     if not is_structure(result):
         raise ValueError(
             f"{kind} expects that {name} returns numbers, arrays, or tuples or lists of them, not {described(result)}"
         )
+
+
+def are_several(y: types.Type) -> bool:
+    """Whether it is the type of a tuple of numbers and arrays that make no array together."""
+    return isinstance(y, types.BaseTuple) and ndim_of(y) is None and None not in map(ndim_of, y.types)
 
 
 def described(result: types.Type) -> str:

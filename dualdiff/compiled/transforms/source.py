@@ -155,13 +155,18 @@ class Text:
         function = "reader" if is_reader else "lift_here" if more else "lift"
         return f"{function}({x}, {self.level}, {self.n}, {int(self.strict)}{more})"
 
-    def chunked(self, kind: str, single: bool, with_value: bool, into: str = "") -> str:
+    def chunked(
+        self, kind: str, single: bool, with_value: bool, into: str = "", several: types.BaseTuple | None = None
+    ) -> str:
         """gradient, jacobian, and hessian, of a tuple of gradients: passes over the arguments, n lanes at a time.
 
-        ``into`` is where a gradient goes.
+        ``into`` is where a gradient goes; ``several`` the type of f's result, if its parts are to have Jacobians of
+        their own.
         """
+        of_parts = [f"outputs(y[{p}])" for p in range(len(several.types))] if several else ["y"]
+        named = "named_tuple" if isinstance(several, types.BaseNamedTuple) else ""
         k = range(len(self.x))
-        parts = [f"y[{i}]" for i in k] if kind == "hessian" else ["y"]
+        parts = [f"y[{i}]" for i in k] if kind == "hessian" else of_parts
         found = {(p, i): f"g{p}_{i}" for p in range(len(parts)) for i in k}
         collect = "gradient" if kind == "gradient" else "jacobian"
         arrays = [i for i in k if self.is_array[i]]
@@ -180,8 +185,10 @@ class Text:
         # after f was called: what a frame has allocated that an exception leaves, Numba does not release
         made = [f"{g} = {into or f'empty_{collect}({parts[p]}, x{i})'}" for (p, i), g in found.items()]
         rows = [f"({''.join(found[p, i] + ', ' for i in k)})" for p in range(len(parts))]
-        answer = found[0, 0] if single else f"({''.join(row + ', ' for row in rows)})" if kind == "hessian" else rows[0]
+        rows = [found[p, 0] for p in range(len(parts))] if single and kind != "hessian" else rows
+        answer = f"{named}({''.join(row + ', ' for row in rows)})" if several or kind == "hessian" else rows[0]
         again = " or ".join(["bad", *(f"any_nan({g})" for (_, i), g in found.items() if i not in arrays)])
+        values = "".join(f"value_of({part}, x0), " for part in parts)
         if self.reach is not None:
             again += f" or o{len(k)} > {self.reach}"
         hand_over = [f"if o{len(k)} > {self.short}:", f"    return long({', '.join(self.names)})"]
@@ -196,11 +203,11 @@ class Text:
             f"for start in range(0, o{len(k)} or 1, {self.n}):",
             *("    " + line for line in ([] if self.given.frozen else lift)),
             *("    " + line for line in seeds),
-            f"    y = outputs({call})" if kind == "jacobian" else f"    y = {call}",
+            f"    y = outputs({call})" if kind == "jacobian" and not several else f"    y = {call}",
             "    if start == 0:",
             *("        " + line for line in made),
             *("    " + line for line in gather),
-            *self.result("value_of(y, x0)", answer, with_value, again),
+            *self.result(f"{named}({values})" if several else "value_of(y, x0)", answer, with_value, again),
         )
 
     def coloured(self) -> str:

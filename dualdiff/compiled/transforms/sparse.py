@@ -20,6 +20,7 @@ from ..dual.types import OPTIONS, TangentsType, array_of, is_number
 from ..numba_internals import arrayobj, cgutils
 from ..pipeline.diagnostics import readable
 from .dense import DEFAULT_LANES, MOST_LANES, CompiledTransform
+from .driver import are_several, described
 from .seeding import dual_type
 from .signatures import compiled_like, parameters, with_leading
 from .source import Text
@@ -164,6 +165,11 @@ class CompiledEntries(CompiledTransform):
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         result = super().result_type(argtypes, n, strict)
+        if are_several(result):
+            raise ValueError(
+                f"sparse_jacobian expects that {self.__name__} returns one array, not {described(result)} of different "
+                f"shapes"
+            )
         if ndim_of(result) == 0:
             raise ValueError(
                 f"sparse_jacobian expects that {self.__name__} returns an array, not a number: "
