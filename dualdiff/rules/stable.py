@@ -123,9 +123,11 @@ def elliptic_d_by_m(phi: Any, m: Any, first: Any, d: Any, whole: Any) -> Any:
     return where(near, angle * total + 2 * turns * whole, (of_first - d / 2) / large)
 
 
-_points, _weights = np.polynomial.legendre.leggauss(24)
+_k = np.arange(1, 24)
+_points, _vectors = np.linalg.eigh(np.diag(_k / np.sqrt(4.0 * _k * _k - 1), -1))
 GAUSS_POINTS = (_points + 1) / 2
-GAUSS_WEIGHTS = _weights / 2
+GAUSS_WEIGHTS = _vectors[0] ** 2
+"""Gauss's rule for the integral from 0 to 1 (Golub and Welsch 1969)."""
 
 
 def wofz_slope(a: Any, b: Any, real: Any, imag: Any) -> tuple[Any, Any]:
