@@ -44,7 +44,9 @@ from .arrays.dual_array import DualArray as DualArray
 from .config import __version__ as __version__
 from .config import show_config as show_config
 from .dual import custom as _custom  # noqa: F401 (it says how functions with rules of one's own take duals)
+from .dual.logsumexp import log_softmax as log_softmax
 from .dual.logsumexp import logsumexp as logsumexp
+from .dual.logsumexp import softmax as softmax
 from .dual.number import Dual as Dual
 from .errors import CompilationError as CompilationError
 from .rules.custom import custom_derivative as custom_derivative
@@ -99,11 +101,13 @@ __all__ = [
     "jacobian",
     "jvp",
     "lgamma",
+    "log_softmax",
     "logistic",
     "logsumexp",
     "polygamma",
     "register_rule",
     "show_config",
+    "softmax",
     "softplus",
     "sparse_jacobian",
     "sparsity",

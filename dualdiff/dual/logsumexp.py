@@ -1,4 +1,4 @@
-"""``logsumexp``, the one function of arrays here that NumPy does not have."""
+"""``logsumexp`` and what is made of it: the functions of arrays here that NumPy does not have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..rules.function import AlsoCompiled
-from .levels import as_dual_array
+from .levels import as_dual_array, plain
 from .number import Dual
 
 
@@ -35,6 +35,42 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     with np.errstate(all="ignore"):
         total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis=axis)[()]
+
+
+@AlsoCompiled
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """The logarithm of ``softmax``, x - logsumexp(x), without overflow and without loss where softmax is near 0.
+
+    Parameters
+    ----------
+    x : an array, array of duals, or list of numbers or duals.
+    axis : the axis or axes along which the exponentials sum to 1; all if None.
+
+    Its derivative by x is the identity less softmax(x) in every row (Blanchard, Higham and Higham 2021).
+
+    >>> print(log_softmax([0.0, 1000.0]))
+    [-1000.     0.]
+    """
+    x = as_dual_array(x)
+    x = x - logsumexp(plain(x), axis, keepdims=True)  # is nearly the result, and what it lacks is small
+    return x - logsumexp(x, axis, keepdims=True)
+
+
+@AlsoCompiled
+def softmax(x: Any, axis: Any = None) -> Any:
+    """Exponentials divided by their sum, exp(x) / sum(exp(x)), without overflow.
+
+    Parameters
+    ----------
+    x : an array, array of duals, or list of numbers or duals.
+    axis : the axis or axes along which they sum to 1; all if None.
+
+    Its derivative is diag(y) - outer(y, y) with y = softmax(x) (Blanchard, Higham and Higham 2021).
+
+    >>> print(softmax([1000.0, 1000.0]))
+    [0.5 0.5]
+    """
+    return np.exp(log_softmax(x, axis))
 
 
 def shift(x: np.ndarray, axis: Any) -> np.ndarray:

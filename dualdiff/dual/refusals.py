@@ -39,9 +39,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"\b(?:float|np\.float64)\(", "leave the conversion out, or use x.value for the number alone"),
 )
 _SPECIAL = {name: f"call dualdiff.special.{name}" for name in ELSEWHERE}
-_SPECIAL |= {"polygamma": "call dualdiff.polygamma", "logsumexp": "call dualdiff.logsumexp"}
-_SPECIAL["softmax"] = "write np.exp(x - dualdiff.logsumexp(x, axis, keepdims=True))"
-_SPECIAL["log_softmax"] = "write x - dualdiff.logsumexp(x, axis, keepdims=True)"
+_SPECIAL |= {name: f"call dualdiff.{name}" for name in ("polygamma", "logsumexp", "softmax", "log_softmax")}
 _SPECIAL["comb"] = "call scipy.special.binom"
 _OTHERWISE = (
     "keep to functions that take duals, make arrays that are to hold duals by np.zeros(n, like=x), give the function a "

@@ -140,5 +140,5 @@ def test_distributions_and_special_functions_of_scipys_name_what_to_call() -> No
             derivative(lambda x, name=name: getattr(special, name)(1, x))(0.3)
     with pytest.raises(TypeError, match=r"call dualdiff.special.lambertw"):
         derivative(lambda x: special.lambertw(x).real)(0.3)
-    with pytest.raises(TypeError, match=r"write x - dualdiff.logsumexp\(x, axis, keepdims=True\)"):
+    with pytest.raises(TypeError, match=r"call dualdiff.log_softmax"):
         jacobian(lambda x: special.log_softmax(x))(X)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ...dual.logsumexp import logsumexp
+from ...dual.logsumexp import log_softmax, logsumexp, softmax
 from ...rules.special import cosine
 from ..dual.layout import new_array
 from ..dual.types import is_dual
@@ -242,6 +242,32 @@ def _of_arrays(x, axis=None, keepdims=False):
         return _along(x, axis, new_array(shape_without(x, axis), result))
 
     return without_the_axis
+
+
+@implements(log_softmax)
+def _log_softmax(x, axis=None):
+    if not isinstance(x, types.Array) or not is_numeric(x):
+        return None
+    if is_none(axis) or x.ndim == 1:
+
+        def on_all(x, axis=None):
+            z = x - logsumexp(bare(x))
+            return z - logsumexp(z)
+
+        return on_all
+
+    def along(x, axis=None):
+        z = x - logsumexp(bare(x), axis, True)
+        return z - logsumexp(z, axis, True)
+
+    return along
+
+
+@implements(softmax)
+def _softmax(x, axis=None):
+    if not isinstance(x, types.Array) or not is_numeric(x):
+        return None
+    return lambda x, axis=None: np.exp(log_softmax(x, axis))
 
 
 @compiled
