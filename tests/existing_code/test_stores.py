@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numba import literal_unroll, njit
 
-from dualdiff import derivative, gradient, hessian, jacobian, jvp, vmap
+from dualdiff import derivative, gradient, hessian, jacobian, jvp, sparse_jacobian, vmap
 
 from ..helpers.squares import (
     ORDER,
@@ -556,3 +556,62 @@ def test_arguments_that_are_only_read_may_share_memory() -> None:
     x = np.array([1.0, 2.0])
     np.testing.assert_array_equal(gradient(only_reads)(x, x, x), x * x)
     assert jvp(only_reads, (x, x, x), (x, x, x))[1] == pytest.approx(3 * np.sum(x**3))
+
+
+@njit
+def cube(t, s):
+    s[0] = t * t
+    return s[0] * t
+
+
+@njit
+def counts_up(t, s):
+    s[0] += 5.0
+    return t * s[0]
+
+
+@njit
+def squares_in(x, s):
+    s[:] = x * x
+    s *= x[0]
+    return s
+
+
+def test_number_by_number_and_sparse() -> None:
+    s = np.ones(1)
+    for n in (3, 20_000):  # the last in a loop of its own
+        t = np.arange(1.0, n + 1)
+        np.testing.assert_allclose(derivative(cube)(t, s), 3 * t * t, rtol=1e-15)
+        np.testing.assert_array_equal(derivative(counts_up)(t, s), np.full(n, 6.0))
+    np.testing.assert_allclose(derivative(derivative(cube))(2.0, s), 12.0)
+    np.testing.assert_array_equal(s, [1.0])
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not there: pip install scipy")
+    pattern = sparse.csr_array(np.array([[1, 0], [1, 1]]))
+    found = sparse_jacobian(squares_in, pattern)(np.array([1.0, 2.0]), np.zeros(2))
+    np.testing.assert_array_equal(found.toarray(), [[3.0, 0.0], [4.0, 4.0]])
+
+
+@pytest.mark.parametrize("order", ["C", "F", "strided", "reversed"])
+def test_a_workspace_of_any_layout(order: str) -> None:
+    base = np.arange(12.0).reshape(3, 4)
+    work = {
+        "C": base.copy(),
+        "F": np.asfortranarray(base),
+        "strided": np.arange(48.0).reshape(6, 8)[::2, ::2],
+        "reversed": base[::-1],
+    }[order]
+    before = work.copy()
+    p = np.array([1.0, 2.0])
+    i, j = np.indices(work.shape)
+    whole = before + p[0] * i + p[1] ** 2 * j
+    expected = [np.sum(2 * whole * i), np.sum(4 * whole * p[1] * j)]
+    np.testing.assert_allclose(gradient(adds_planes)(p, work), expected, rtol=1e-14)
+    np.testing.assert_array_equal(work, before)
+
+
+@njit
+def adds_planes(p, work):
+    for i in range(work.shape[0]):
+        for j in range(work.shape[1]):
+            work[i, j] += p[0] * i + p[1] * p[1] * j
+    return np.sum(work * work)

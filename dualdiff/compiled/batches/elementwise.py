@@ -49,7 +49,11 @@ class CompiledDerivative(CompiledTransform):
             for i, t in enumerate(argtypes)
         ]
         y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        f = clone(self._f, CloneCompiler if must_stop(self._f) else LoopCloneCompiler)
+        frozen = self._starred or self.given(argtypes, 1, strict).frozen
+        f = clone(
+            self.called if frozen else self.with_copies(argtypes),
+            CloneCompiler if must_stop(self._f) else LoopCloneCompiler,
+        )
         loop = ScalarSamples("derivative", f, arguments, self.indices, y, level, strict)
         return {"loop": Clone(loop.written(True, self._with_value).function(), CloneCompiler)}
 

@@ -74,6 +74,7 @@ class CompiledTransform(Driver):
         self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
+        self.called = f  # which may become one that calls f with copies
         self.clone = _clone_of(f)
         self._given: dict[Any, Given] = {}
         self._named: type | None = None  # of f's result, if it is a named tuple whose parts make no array
@@ -213,16 +214,18 @@ class CompiledTransform(Driver):
 
     def _works_in_place(self, argtypes: Sequence[types.Type]) -> bool:
         """Let f write duals to copies of its other arrays, made in the clone; false if it has some already."""
-        places = tuple(
-            i - self.leading
-            for i, t in enumerate(argtypes)
-            if isinstance(t, types.Array) and i >= self.leading and i not in self.indices
-        )
-        if not places or self._starred or self._copied:
+        if self._starred or self._copied:
             return False
         self._copied = True
-        self.clone = _clone_of(with_copies(self._f, places))
+        self.called = self.with_copies(argtypes)
+        self.clone = _clone_of(self.called)
         return True
+
+    def with_copies(self, argtypes: Sequence[types.Type]) -> Any:
+        """f on copies of the arrays that it is not differentiated by."""
+        given = enumerate(argtypes)
+        places = [i for i, t in given if isinstance(t, types.Array) and i >= self.leading and i not in self.indices]
+        return with_copies(self._f, tuple(places))
 
     @functools.cached_property
     def _only_read(self) -> list[int]:

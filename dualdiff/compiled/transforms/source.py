@@ -251,6 +251,7 @@ class Text:
         results = "values, derivatives" if with_value else "derivatives"
         again = "bad" if self.reach is None else f"bad or {x}.size > {self.reach}"
         return self.function(
+            *self.given.checks(self.names, self.argtypes),
             self.all_arguments,
             f"numbers = as_flat({x})",
             f"values, derivatives = empty_pair({x}, all_arguments)",
