@@ -30,8 +30,7 @@ def ufunc(function: Any, method: str, *inputs: Any, out: Any = None, where: Any 
     if method == "__call__":
         if kwargs:
             raise TypeError(f"{function.__name__} of duals does not take {', '.join(kwargs)}")
-        of_objects = isinstance(function, np.ufunc) and set(function.types[0]) == {*"O->"}
-        result = (_of_python if of_objects else elementary)(function, *inputs)
+        result = elementary(function, *inputs)
     elif method == "outer":
         a, b = map(operand, inputs)
         result = function(a.reshape(a.shape + (1,) * b.ndim), b, **kwargs)
@@ -66,25 +65,27 @@ def of_one_type(*inputs: Any) -> list[Any]:
 
 def elementary(function: Any, *inputs: Any) -> Any:
     """A function of the rule table, on duals and all that mixes with them."""
-    if function in VALUE_ONLY:
-        return function(*map(_bare, inputs))
-    if is_custom(function):
-        result = _custom(function, *inputs)
-        return result if result.ndim else result[()]
-    if function in COMPOSED:
-        return COMPOSED[function](*inputs)
-    made_of = parts(function)
-    if made_of is not None:
-        return tuple(part(*inputs) for part in made_of)
-    operands = [as_dual_array(x) for x in inputs]
-    if function in FLAT:
-        result = promoted(np.asarray(function(*map(_bare, inputs))), union(*operands))
-    elif function in RULES:
+    if function in RULES:
+        operands = [as_dual_array(x) for x in inputs]
         top(*operands)  # raises where numbers of tangents differ
         alone = sum(isinstance(x, DualArray) for x in operands) == 1
         result = _apply(function, (), of_one_type(*inputs), alone)
+    elif function in FLAT:
+        flat = np.asarray(function(*map(_bare, inputs)))
+        result = promoted(flat, union(*(as_dual_array(x) for x in inputs)))
+    elif function in VALUE_ONLY:
+        return function(*map(_bare, inputs))
+    elif function in COMPOSED:
+        return COMPOSED[function](*inputs)
+    elif is_custom(function):
+        result = _custom(function, *inputs)
+    elif isinstance(function, np.ufunc) and set(function.types[0]) == {*"O->"}:
+        return _of_python(function, *inputs)
     else:
-        raise no_rule(function)
+        made_of = parts(function)
+        if made_of is None:
+            raise no_rule(function)
+        return tuple(part(*inputs) for part in made_of)
     return result if result.ndim else result[()]
 
 

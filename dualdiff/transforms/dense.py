@@ -114,7 +114,7 @@ def jacobian(
     Parameters
     ----------
     f, argnums, chunk : as for ``gradient``, except that f may return an array of any shape, or a list or
-        tuple that makes one.
+        tuple that makes one; or a tuple, or in Python a dict, of arrays and numbers of different shapes.
     out_argnum : for a function that returns nothing and writes its result into an array that it is
         given, as the right-hand sides of differential equations do: which argument that is. The
         array that is passed there is copied, not written to.
@@ -122,7 +122,8 @@ def jacobian(
     Returns
     -------
     A function with the parameters of f that returns an array of shape ``output.shape + x.shape``:
-    ``J[i, j]`` is the derivative of output i by parameter j.
+    ``J[i, j]`` is the derivative of output i by parameter j. For a tuple or a dict it returns such an array for
+    each part, in the same structure.
 
     Raises
     ------
