@@ -65,6 +65,8 @@ def of_one_type(*inputs: Any) -> list[Any]:
 
 def elementary(function: Any, *inputs: Any) -> Any:
     """A function of the rule table, on duals and all that mixes with them."""
+    if function in COMPOSED:
+        return COMPOSED[function](*inputs)
     if function in RULES:
         operands = [as_dual_array(x) for x in inputs]
         top(*operands)  # raises where numbers of tangents differ
@@ -75,8 +77,6 @@ def elementary(function: Any, *inputs: Any) -> Any:
         result = promoted(flat, union(*(as_dual_array(x) for x in inputs)))
     elif function in VALUE_ONLY:
         return function(*map(_bare, inputs))
-    elif function in COMPOSED:
-        return COMPOSED[function](*inputs)
     elif is_custom(function):
         result = _custom(function, *inputs)
     elif isinstance(function, np.ufunc) and set(function.types[0]) == {*"O->"}:

