@@ -62,8 +62,11 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    import scipy.special as scipy_special  # older ones lack some
+
     here = sys.modules[__name__]
-    return sorted({*functions(custom_derivative, here, polygamma), *several(custom_derivative, here)})
+    known = {*functions(custom_derivative, here, polygamma), *several(custom_derivative, here)}
+    return sorted(name for name in known if hasattr(scipy_special, name))
 
 
 def _c_function(name: str) -> Any:
