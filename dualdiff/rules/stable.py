@@ -151,7 +151,7 @@ def wofz_slope(a: Any, b: Any, real: Any, imag: Any) -> tuple[Any, Any]:
 
 
 def zeta(s: Any, q: Any) -> Any:
-    """Hurwitz's zeta(s, q) for q > 0 and s > 1 (Euler and Maclaurin; DLMF 25.11.5)."""
+    """Hurwitz's zeta(s, q) for q > 0 and s > 1, NaN below (Euler and Maclaurin; DLMF 25.11.5)."""
     total = 0.0 * (s + q)
     for k in range(12):
         total = total + (q + k) ** (-s)
@@ -162,7 +162,7 @@ def zeta(s: Any, q: Any) -> Any:
     for j in range(len(ZETA_TAIL)):
         total = total + ZETA_TAIL[j] * rising
         rising = rising * (s + (2 * j + 1)) / w * (s + (2 * j + 2)) / w
-    return total
+    return where((s > 1) & (q > 0), total, where((s == 1) & (q > 0), np.inf, np.nan))
 
 
 def zeta_by_s(s: Any, q: Any) -> Any:

@@ -57,6 +57,17 @@ def test_value_and_derivatives(name: str) -> None:
         assert derivative(derivative(compiled))(x) == pytest.approx(second, rel=1e-11)
 
 
+def test_functions_that_scipy_has_not_for_compiled_code() -> None:
+    zeta, lambertw = njit(lambda s, q: special.zeta(s, q)), njit(lambda x: special.lambertw(x))
+    for s in (0.5, 1.0, 1.001, 2.0, 40.0):
+        for q in (0.1, 1.0, 30.0):
+            assert zeta(s, q) == pytest.approx(sp.zeta(s, q), rel=1e-14, nan_ok=True)
+    for x in (-1.0, -0.367, -0.3, -1e-9, 0.0, 1e-9, 0.5, 1.0, 2.7, 1e9, np.inf):
+        expected = sp.lambertw(x).real if x >= -1 / np.e else np.nan
+        assert lambertw(x) == pytest.approx(expected, rel=1e-13, nan_ok=True)
+        assert special.lambertw(x) == pytest.approx(expected, rel=1e-15, nan_ok=True)
+
+
 def test_in_a_model_and_a_batch() -> None:
     @njit
     def loss(p):
