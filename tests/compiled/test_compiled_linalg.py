@@ -53,7 +53,6 @@ GROUPS = {
         "np.linalg.eigh(A @ A.T)[0]",
         "np.linalg.eigh(A @ A.T)[1]",
         "np.linalg.eigvalsh(A @ A.T)",
-        "np.linalg.eig(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)[0]",
         "np.linalg.eig(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)[1]",
         "np.linalg.eigvals(np.array([[90.0, 1.0], [2.0, -90.0]]) + A @ B)",
         "np.roots(np.array([1.0, -90.0, 1.0]) + 0.1 * x[:3])",

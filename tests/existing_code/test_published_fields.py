@@ -45,15 +45,15 @@ def _recursions() -> dict[str, tuple[tuple[Any, ...], tuple[int, ...]]]:
     r, signs, size = RESIDUALS, np.sign(RESIDUALS), np.abs(RESIDUALS)
     garch = np.array([0.1, 0.1, 0.05, 0.8])
     return {
-        "arch_recursion": ((np.array([0.1, 0.2, 0.1]), r, new(), 2, N, 1.1, BOUNDS), (0, 1, 5)),
+        "arch_recursion": ((np.array([0.1, 0.2, 0.1]), r, new(), 2, N, 1.1, BOUNDS), (0,)),
         "garch_recursion": ((garch, r * r, signs, new(), 1, 1, 1, N, 1.1, BOUNDS), (0, 1, 8)),
-        "egarch_recursion": ((garch, r, new(), 1, 1, 1, N, 0.1, BOUNDS, new(), new(), new()), (0, 1)),
+        "egarch_recursion": ((garch, r, new(), 1, 1, 1, N, 0.1, BOUNDS, new(), new(), new()), (0,)),
         "aparch_recursion": ((np.append(garch, 1.5), r, size, new(), new(), 1, 1, 1, N, 1.1, BOUNDS), (0,)),
-        "figarch_recursion": ((np.array([0.1, 0.2, 0.4, 0.3]), r * r, new(), 1, 1, N, 9, 1.1, BOUNDS), (0, 1)),
+        "figarch_recursion": ((np.array([0.1, 0.2, 0.4, 0.3]), r * r, new(), 1, 1, N, 9, 1.1, BOUNDS), (0,)),
         "figarch_weights": ((np.array([0.2, 0.4, 0.3]), 1, 1, 9), (0,)),
         "harch_recursion": ((np.array([0.1, 0.2, 0.3]), r, new(), LAGS, N, 1.1, BOUNDS), (0,)),
-        "midas_recursion": ((np.array([0.1, 0.5, 0.1]), np.array([0.5, 0.3]), r, new(), N, 1.1, BOUNDS), (0, 1)),
-        "garch_core": ((5, garch, r, new(), 1.1, BOUNDS, 1, 1, 1, 2.0), (1, 2, 4, 9)),
+        "midas_recursion": ((np.array([0.1, 0.5, 0.1]), np.array([0.5, 0.3]), r, new(), N, 1.1, BOUNDS), (0,)),
+        "garch_core": ((5, garch, r, new(), 1.1, BOUNDS, 1, 1, 1, 2.0), (1,)),
     }
 
 
