@@ -615,3 +615,18 @@ def adds_planes(p, work):
         for j in range(work.shape[1]):
             work[i, j] += p[0] * i + p[1] * p[1] * j
     return np.sum(work * work)
+
+
+@njit
+def of_anything(p, work, q):
+    work[0] = p[0] * p[1]
+    return work[0] * np.sum(np.asarray(q))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_argument_that_is_an_array_at_one_time_and_a_number_at_another(order: int) -> None:
+    f = njit(of_anything.py_func)  # of its own, which nobody has called
+    p, work = np.array([2.0, 3.0]), np.zeros(1)
+    for q in (np.ones(2), 2.0, np.full((2, 2), 0.5))[::order]:
+        np.testing.assert_array_equal(gradient(f)(p, work, q), [6.0, 4.0])
+        np.testing.assert_array_equal(vmap(gradient(f), in_axes=(0, None, None))(np.stack([p, p]), work, q)[1], [6, 4])

@@ -258,7 +258,7 @@ class Batch:
         kind, _, single, with_value = self._request()
         argtypes = [a.type for a in arguments]
         y, given = self._g.result_type(argtypes, n, strict), self._g.given(argtypes, n, strict)
-        loop = ArraySamples(kind, self._g.clone, arguments, self._indices, y, n, strict, given)
+        loop = ArraySamples(kind, self._g.clone_for(given), arguments, self._indices, y, n, strict, given)
         return loop.written(single, with_value)
 
     def _across_samples(self, arguments: Sequence[Argument], strict: bool) -> Loop | None:

@@ -13,7 +13,7 @@ from ..dual.types import is_dual, is_number, level_of_type
 from ..pipeline.clone import Clone, CloneCompiler, LoopCloneCompiler, clone
 from ..pipeline.cost import must_stop
 from ..transforms import seeding
-from ..transforms.dense import CompiledTransform
+from ..transforms.dense import CompiledTransform, with_copies
 from ..transforms.driver import described, object_mode, without_omitted
 from ..transforms.source import Given, Text
 from .batch import batch
@@ -40,7 +40,7 @@ class CompiledDerivative(CompiledTransform):
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
         if not isinstance(argtypes[self.indices[0]], types.Array):
-            return {}
+            return super().scope(argtypes, strict)
         level = 1 + max(map(level_of_type, argtypes))
         arguments = [
             Argument(t.dtype, True, True)
@@ -49,11 +49,10 @@ class CompiledDerivative(CompiledTransform):
             for i, t in enumerate(argtypes)
         ]
         y = seeding.dual_type(arguments[self.indices[0]].type, types.literal(level), 1, strict)
-        frozen = self._starred or self.given(argtypes, 1, strict).frozen
-        f = clone(
-            self.called if frozen else self.with_copies(argtypes),
-            CloneCompiler if must_stop(self._f) else LoopCloneCompiler,
-        )
+        given = self.given(argtypes, 1, strict)
+        copied = given.copied if given.frozen or self._starred else self.others(argtypes)
+        called = with_copies(self._f, copied) if copied else self._f
+        f = clone(called, CloneCompiler if must_stop(self._f) else LoopCloneCompiler)
         loop = ScalarSamples("derivative", f, arguments, self.indices, y, level, strict)
         return {"loop": Clone(loop.written(True, self._with_value).function(), CloneCompiler)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Sequence
@@ -74,11 +75,10 @@ class CompiledTransform(Driver):
         self.indices = [self._index(i) for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
         if len(set(self.indices)) < len(self.indices):
             raise ValueError(f"argnums names an argument of {f.__name__} twice: {argnums}")
-        self.called = f  # which may become one that calls f with copies
         self.clone = _clone_of(f)
+        self._clones: dict[tuple[int, ...], Any] = {(): self.clone}  # by the arguments that they copy
         self._given: dict[Any, Given] = {}
-        self._named: type | None = None  # of f's result, if it is a named tuple whose parts make no array
-        self._copied = False  # whether the clone copies the arrays that f is not differentiated by
+        self._referred: dict[str, Any] = {}  # what the text that was written last refers to
         super().__init__(self._entry(parameters))
 
     def __repr__(self) -> str:
@@ -114,19 +114,20 @@ class CompiledTransform(Driver):
         reach = self._reach if wide is False else None
         short = LONG[True] if wide is None and not strict and self._reach == LONG[True] else None
         given = self.given(argtypes, lanes, strict)
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, given)
-        return self.passes(text)
+        self._referred = {"f": self.clone_for(given)}
+        return self.passes(Text(argtypes, self.indices, self._starred, lanes, strict, reach, short, given))
 
     def passes(self, text: Text) -> str:
         """The text of passes over the arguments."""
         single = not isinstance(self._argnums, tuple)
         y = self.result_type(text.argtypes, text.n, text.strict) if self.kind == "jacobian" else None
         several = y if y is not None and are_several(y) else None
-        self._named = getattr(several, "instance_class", None)
+        if isinstance(several, types.BaseNamedTuple):
+            self._referred["named_tuple"] = several.instance_class
         return text.chunked(self.kind, single, self._with_value, several=several)
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
-        return {} if self._named is None else {"named_tuple": self._named}
+        return self._referred
 
     @functools.cached_property
     def _reach(self) -> int | None:
@@ -175,8 +176,8 @@ class CompiledTransform(Driver):
 
     def result_type(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> types.Type:
         """Compile f for duals with n tangents, and check the type of what it returns."""
-        lifted = self._lifted(argtypes, n, strict, self.given(argtypes, n, strict))
-        result = compile_clone(self.clone, lifted, self.__name__)
+        given = self.given(argtypes, n, strict)
+        result = compile_clone(self.clone_for(given), self._lifted(argtypes, n, strict, given), self.__name__)
         check_result(self.kind, self.__name__, result)
         return result
 
@@ -199,33 +200,30 @@ class CompiledTransform(Driver):
 
     def _first_given(self, argtypes: Sequence[types.Type], n: int, strict: bool) -> Given:
         read = tuple(i for i in self._only_read if isinstance(argtypes[i], types.Array))
-        ways = [Given(r, frozen, self._copied) for r in ([read, ()] if read else [()]) for frozen in (True, False)]
+        ways = [Given(r, frozen) for r in ([read, ()] if read else [()]) for frozen in (True, False)]
+        places = () if self._starred else self.others(argtypes)
         told = ""
-        for way in ways:
+        for way in (*ways, *(dataclasses.replace(way, copied=places) for way in ways if places)):
+            if way.copied and DUALS_INTO_FLOATS not in told:
+                break
             try:
-                compile_clone(self.clone, self._lifted(argtypes, n, strict, way), self.__name__)
+                compile_clone(self.clone_for(way), self._lifted(argtypes, n, strict, way), self.__name__)
             except (TypeError, ValueError, NumbaError) as error:
-                told = str(error)
+                told = told if way.copied else str(error)
                 continue  # f writes to an argument, or an index is an array, or the next ways fail, too, and tell why
             return way
-        if DUALS_INTO_FLOATS in told and self._works_in_place(argtypes):
-            return self._first_given(argtypes, n, strict)
         return ways[-1]
 
-    def _works_in_place(self, argtypes: Sequence[types.Type]) -> bool:
-        """Let f write duals to copies of its other arrays, made in the clone; false if it has some already."""
-        if self._starred or self._copied:
-            return False
-        self._copied = True
-        self.called = self.with_copies(argtypes)
-        self.clone = _clone_of(self.called)
-        return True
-
-    def with_copies(self, argtypes: Sequence[types.Type]) -> Any:
-        """f on copies of the arrays that it is not differentiated by."""
+    def others(self, argtypes: Sequence[types.Type]) -> tuple[int, ...]:
+        """The arrays that f is not differentiated by."""
         given = enumerate(argtypes)
-        places = [i for i, t in given if isinstance(t, types.Array) and i >= self.leading and i not in self.indices]
-        return with_copies(self._f, tuple(places))
+        return tuple(i for i, t in given if isinstance(t, types.Array) and i >= self.leading and i not in self.indices)
+
+    def clone_for(self, given: Given) -> Any:
+        """What is called with arguments that are given so."""
+        if given.copied not in self._clones:
+            self._clones[given.copied] = _clone_of(with_copies(self._f, given.copied))
+        return self._clones[given.copied]
 
     @functools.cached_property
     def _only_read(self) -> list[int]:

@@ -73,12 +73,13 @@ class Given:
     """How f gets its arguments.
 
     ``readers`` are the arrays to differentiate by of which it only reads numbers. ``frozen``: it has been compiled for
-    arguments that nobody may write to, so all passes share them; otherwise each pass gives it copies.
+    arguments that nobody may write to, so all passes share them; otherwise each pass gives it copies. ``copied`` are the
+    arrays of which the function that is called makes copies itself, so that these can be made for duals.
     """
 
     readers: tuple[int, ...] = ()
     frozen: bool = True
-    copied: bool = False  # whether it makes copies, to write duals to
+    copied: tuple[int, ...] = ()
 
     def checks(self, names: Sequence[str], argtypes: Sequence[types.Type]) -> list[str]:
         """Lines that raise where one argument shares memory with another, and f may write to it: it gets copies."""

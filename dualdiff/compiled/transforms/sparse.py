@@ -150,13 +150,14 @@ class CompiledEntries(CompiledTransform):
         return *super().request, "sparse"
 
     def scope(self, argtypes: Sequence[types.Type], strict: bool) -> dict[str, Any]:
-        return {name: globals()[name] for name in ("room", "seed_colours", "empty_entries", "collect_entries")}
+        helpers = ("room", "seed_colours", "empty_entries", "collect_entries")
+        return {**super().scope(argtypes, strict), **{name: globals()[name] for name in helpers}}
 
     def text(self, argtypes: Sequence[types.Type], strict: bool, wide: bool | None = None) -> str:
         lanes = self._lanes(argtypes, strict, False)
         given = self.given(argtypes, lanes, strict)
-        text = Text(argtypes, self.indices, self._starred, lanes, strict, given=given)
-        return text.coloured()
+        self._referred = {"f": self.clone_for(given)}
+        return Text(argtypes, self.indices, self._starred, lanes, strict, given=given).coloured()
 
     def _lanes(self, argtypes: Sequence[types.Type], strict: bool, wide: bool) -> int:
         return self._chunk or 1  # the passes are made for so many
