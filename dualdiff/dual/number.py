@@ -281,7 +281,7 @@ def no_rule(function: Any) -> TypeError:
     name = getattr(function, "__name__", repr(function))
     if name.lstrip("_") in ELSEWHERE:
         name = name.lstrip("_")
-        return TypeError(f"scipy.special.{name} has results that are complex: call dualdiff.special.{name}")
+        return TypeError(f"scipy.special.{name} does not take duals: call dualdiff.special.{name}")
     return TypeError(
         f"{name} has no derivative rule: write it with functions that have one, or give it one by "
         f"dualdiff.{'register_rule' if isinstance(function, np.ufunc) else 'custom_derivative'}({name}, ...)"

@@ -24,8 +24,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         r"\b(math\.(fsum|sumprod)|statistics\.\w+|fsum|fmean)\(",
         "use sum, np.sum, np.mean or another of NumPy's functions",
     ),
-    (r"\binitial=", "combine the dual with the result instead: np.sum(x) + start"),
-    (r"\b(?:left|right)=", "choose afterwards: np.where(x < xp[0], left, np.interp(x, xp, fp))"),
+    (r"\bnp\.\w+\(.*\binitial=", "combine the dual with the result instead: np.sum(x) + start"),
+    (r"\bnp\.interp\(.*\b(?:left|right)=", "choose afterwards: np.where(x < xp[0], left, np.interp(x, xp, fp))"),
     (r"\bmath\.(\w+)\(", "use np.{0}, which takes duals"),
     (
         r"\]\s*(?:[-+*/@%]|//|\*\*)?=(?!=)",

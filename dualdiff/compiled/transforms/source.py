@@ -73,8 +73,8 @@ class Given:
     """How f gets its arguments.
 
     ``readers`` are the arrays to differentiate by of which it only reads numbers. ``frozen``: it has been compiled for
-    arguments that nobody may write to, so all passes share them; otherwise each pass gives it copies. ``copied`` are the
-    arrays of which the function that is called makes copies itself, so that these can be made for duals.
+    arguments that nobody may write to, so all passes share them; otherwise each pass gives it copies. Of those
+    ``copied`` the function that is called makes copies itself, so that these can be made for duals.
     """
 
     readers: tuple[int, ...] = ()
