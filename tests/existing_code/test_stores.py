@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import literal_unroll, njit
+from numba import float64, int64, literal_unroll, njit
+from numba.experimental import jitclass
+from numba.typed import Dict, List
 
 from dualdiff import derivative, gradient, hessian, jacobian, jvp, sparse_jacobian, vmap
 
@@ -550,6 +552,74 @@ def test_arguments_that_share_memory_are_refused_where_one_is_written_to(f: Any)
     for call in calls:
         with pytest.raises(ValueError, match="two of the arguments share memory, and the function writes"):
             call()
+
+
+@njit
+def writes_beside_a_tuple(x, a, p):
+    a[0] = 5.0
+    return np.sum(x) * p[0][0]
+
+
+@njit
+def writes_into_a_tuple(x, p):
+    p[0][0] = 5.0
+    return np.sum(x) * p[1][0]
+
+
+@jitclass([("a", float64[::1])])
+class Holder:
+    """An object that holds an array of its caller's."""
+
+    def __init__(self, a):
+        self.a = a
+
+
+@njit
+def writes_beside_an_object(x, a, h):
+    a[0] = 5.0
+    return np.sum(x) * h.a[0]
+
+
+def test_what_arguments_hold_may_not_share_memory_either() -> None:
+    x, a = np.array([1.0, 2.0]), np.ones(3)
+    pair = Pair(a, np.ones(2))
+    calls = [
+        lambda: gradient(writes_beside_a_tuple)(x, a, (a, np.ones(2))),
+        lambda: gradient(writes_beside_a_tuple)(x, a, pair),
+        lambda: gradient(writes_beside_a_tuple)(x, a, List([a])),
+        lambda: gradient(writes_into_a_tuple)(x, (a, a)),
+        lambda: gradient(writes_into_a_tuple)(x, List([a, a[1:]])),
+        lambda: gradient(writes_beside_an_object)(x, a, Holder(a)),
+        lambda: vmap(writes_beside_a_tuple, in_axes=(0, None, None))(np.ones((2, 2)), a, (a, a)),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="two of the arguments share memory, and the function writes"):
+            call()
+    np.testing.assert_array_equal(gradient(writes_beside_a_tuple)(x, a.copy(), (a, np.ones(2))), [1.0, 1.0])
+    np.testing.assert_array_equal(gradient(writes_into_a_tuple)(x, (a, a.copy())), [1.0, 1.0])
+    np.testing.assert_array_equal(gradient(writes_beside_an_object)(x, a.copy(), Holder(a)), [1.0, 1.0])
+    np.testing.assert_array_equal(a, np.ones(3))
+
+
+@njit
+def counts_in_a_container(x, c):
+    c[0][0] += 1.0
+    return np.sum(x) * c[0][0]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, None])
+def test_arrays_in_lists_and_dicts_of_the_callers_stay(chunk: int | None) -> None:
+    a = np.ones(1)
+    by_number = Dict.empty(int64, float64[::1])
+    by_number[0] = a
+    for container in (List([a]), by_number, (a, np.ones(2)), [a]):
+        found = gradient(counts_in_a_container, chunk=chunk)(np.ones(3), container)
+        np.testing.assert_array_equal(found, [2.0, 2.0, 2.0])
+        np.testing.assert_array_equal(a, [1.0])
+    nested = List([List([a])])
+    deep = njit(lambda x, c: counts_in_a_container(x, c[0]))
+    np.testing.assert_array_equal(gradient(deep, chunk=chunk)(np.ones(3), nested), [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(a, [1.0])
 
 
 def test_arguments_that_are_only_read_may_share_memory() -> None:

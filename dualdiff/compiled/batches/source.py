@@ -47,8 +47,8 @@ from numba import types
 
 from ...calls.trees import flat, mapped
 from ...generated import function_from
+from ..arrays.frozen import share_memory, shares_inside
 from ..arrays.joining import ndim_of, outputs
-from ..arrays.loops import overlap
 from ..dual.elements import base_type, put_flat
 from ..dual.freezing import HOLDERS, frozen, frozen_type, own
 from ..dual.types import is_dual, is_number
@@ -74,7 +74,8 @@ HELPERS = {
     "put_flat": put_flat,
     "frozen": frozen,
     "own": own,
-    "overlap": overlap,
+    "share_memory": share_memory,
+    "shares_inside": shares_inside,
     **{name: getattr(collecting, name) for name in ("any_nan", "collect_gradient", "collect_jacobian")},
     "collect_number": collecting.collect_number,
 }

@@ -115,6 +115,24 @@ own = for_compiled_code("own", "x")
 def _own(x):
     if isinstance(x, types.List):
         return lambda x: [own(cell) for cell in x]
+    if isinstance(x, types.ListType) and isinstance(x.dtype, HOLDERS):
+
+        def of_list(x):
+            out = x.copy()
+            for i in range(len(out)):
+                out[i] = own(out[i])
+            return out
+
+        return of_list
+    if isinstance(x, types.DictType) and isinstance(x.value_type, HOLDERS):
+
+        def of_dict(x):
+            out = x.copy()
+            for key in x:
+                out[key] = own(x[key])
+            return out
+
+        return of_dict
     if isinstance(x, (types.Array, types.ListType, types.DictType)):
         return lambda x: x.copy()
     if isinstance(x, OBJECTS):

@@ -15,7 +15,7 @@ from ...calls.arguments import as_input
 from ...dual.nesting import level_of as level_of_value
 from ...generated import function_from
 from ...kept import kept_by_first
-from ..dual.freezing import frozen_type
+from ..dual.freezing import HOLDERS, frozen_type
 from ..dual.types import OPTIONS, ReaderType, is_dual, is_number
 from ..numba_internals import NumbaError, OmittedArg, TypingError
 from ..pipeline.clone import DUALS_INTO_FLOATS, CloneCompiler, InlinedCloneCompiler, clone
@@ -260,7 +260,7 @@ class CompiledJvp(Driver):
     def _writes(self, argtypes: Sequence[types.Type], strict: bool) -> bool:
         """Whether f may write to an argument, if it has several that can be written to."""
         lifted = self._lifted(argtypes, strict)
-        if sum(isinstance(t, types.Array) for t in lifted) < 2:
+        if sum(isinstance(t, HOLDERS) for t in lifted) < 2 and not any(isinstance(t, types.BaseTuple) for t in lifted):
             return False
         try:
             compile_clone(self.clone, list(map(frozen_type, lifted)), self._f.__name__)

@@ -35,8 +35,8 @@ from collections.abc import Sequence
 
 from numba import types
 
+from ..arrays.frozen import share_memory, shares_inside
 from ..arrays.joining import outputs
-from ..arrays.loops import overlap
 from ..dual import elements, freezing
 from ..dual.types import level_of_type
 from . import collecting, seeding
@@ -47,7 +47,8 @@ HELPERS = {
     "frozen": freezing.frozen,
     "own": freezing.own,
     "outputs": outputs,
-    "overlap": overlap,
+    "share_memory": share_memory,
+    "shares_inside": shares_inside,
     "reader": reader,
     **{name: getattr(seeding, name) for name in ("stack", "lift", "lift_here", "lift_along", "seed", "size")},
     **{
@@ -99,11 +100,12 @@ class Given:
 
 
 def checks_of_overlap(names: Sequence[str], argtypes: Sequence[types.Type]) -> list[str]:
-    """Lines that raise where arrays among the arguments share memory."""
-    arrays = [name for name, t in zip(names, argtypes, strict=True) if isinstance(t, types.Array)]
+    """Lines that raise where arrays among the arguments, or in them, share memory."""
+    given = [(name, t) for name, t in zip(names, argtypes, strict=True) if isinstance(t, freezing.HOLDERS)]
     message = "two of the arguments share memory, and the function writes to arguments: pass a copy of one of them"
-    pairs = [f"if overlap({a}, {b}):" for a, b in itertools.combinations(arrays, 2)]
-    return [line for pair in pairs for line in (pair, f"    raise ValueError({message!r})")]
+    asked = [f"share_memory({a}, {b})" for (a, _), (b, _) in itertools.combinations(given, 2)]
+    asked += [f"shares_inside({name})" for name, t in given if not isinstance(t, types.Array)]
+    return [line for question in asked for line in (f"if {question}:", f"    raise ValueError({message!r})")]
 
 
 class Text:
