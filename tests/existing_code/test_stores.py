@@ -608,7 +608,7 @@ def counts_in_a_container(x, c):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, None])
-@pytest.mark.filterwarnings("ignore:(?s).*reflected list")
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPendingDeprecationWarning")  # of the list
 def test_arrays_in_lists_and_dicts_of_the_callers_stay(chunk: int | None) -> None:
     a = np.ones(1)
     by_number = Dict.empty(int64, float64[::1])
