@@ -137,7 +137,10 @@ def _length(arguments: Sequence[Any], batched: Sequence[bool], given: Sequence[A
     lengths = {len(x) for x, is_batched in zip(arguments, batched, strict=True) if is_batched}
     if len(lengths) > 1:
         shapes = ", ".join(str(np.shape(x)) for x, is_batched in zip(given, batched, strict=True) if is_batched)
-        raise ValueError(f"the arguments have different numbers of samples: their shapes are {shapes}")
+        raise ValueError(
+            f"the arguments have different numbers of samples: their shapes are {shapes}; one that is the same for all "
+            f"samples has None in in_axes, as in in_axes=(0, None)"
+        )
     return lengths.pop()
 
 
